@@ -1,0 +1,37 @@
+"""The errors of autometa; each is also the built-in class that callers already catch."""
+
+
+class AutoMetaError(Exception):
+    """Base class of every error that autometa raises on purpose."""
+
+
+class InvalidInputError(AutoMetaError, ValueError):
+    """A value given by the user is not accepted; the message says what would be."""
+
+
+class InvalidTableError(InvalidInputError):
+    """A table or target cannot be used as it is."""
+
+
+class ColumnMismatchError(InvalidTableError):
+    """A table at prediction has other columns, or columns of another type, than at fit."""
+
+
+class EmptyClassError(InvalidInputError):
+    """A class has no support row."""
+
+
+class KnownTaskError(InvalidInputError):
+    """The data was seen in meta-training and ``on_known_task="raise"`` was asked for."""
+
+
+class ArtefactError(AutoMetaError, OSError):
+    """A stored artefact is missing, corrupted, foreign or written by an unreadable version."""
+
+
+class OpenMLError(AutoMetaError, RuntimeError):
+    """OpenML could not answer: not found, unreachable, or refused."""
+
+
+class KnownTaskWarning(UserWarning):
+    """The data was seen in meta-training, so its score is no measure of meta-learning."""
