@@ -35,3 +35,7 @@ class OpenMLError(AutoMetaError, RuntimeError):
 
 class KnownTaskWarning(UserWarning):
     """The data was seen in meta-training, so its score is no measure of meta-learning."""
+
+
+class DroppedColumnsWarning(UserWarning):
+    """Columns were left out of the encoding because they identify rows."""

@@ -1,0 +1,307 @@
+"""What a column of a table is, and how each kind becomes numbers."""
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from autometa.exceptions import ColumnMismatchError, InvalidTableError
+
+ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?"
+# From whole years to hours; a part is kept where it varies, the day count always.
+DATE_PARTS = ("days", "year", "month", "day", "day_of_week", "hour")
+
+
+def find_kind(column):
+    """Name the kind of a column: number, boolean, date, category or missing.
+
+    Text counts as numbers or dates only if every value reads as one.
+
+    Parameters
+    ----------
+    column : Series
+
+    Examples
+    --------
+    >>> [find_kind(pd.Series(v)) for v in ([1, 2], ["1", "2.5"], ["1", "b"], ["2024-01-31"])]
+    ['number', 'number', 'category', 'date']
+    >>> [find_kind(pd.Series(v, dtype=object)) for v in ([True, None], [None])]
+    ['boolean', 'missing']
+    """
+    if not column.notna().any():
+        return "missing"
+    kind = _kind_of_dtype(column.dtype)
+    if kind == "object":
+        values = column.dropna().to_numpy(dtype=object)
+        kind = _kind_of_values(values)
+    if kind == "complex":
+        raise InvalidTableError(
+            f"Complex data not supported: column {column.name!r} holds complex numbers. "
+            "Give its real and imaginary parts as two columns."
+        )
+    return kind
+
+
+def _kind_of_dtype(dtype):
+    arrow_name = str(getattr(dtype, "pyarrow_dtype", ""))
+    if isinstance(dtype, pd.CategoricalDtype) or arrow_name.startswith("dictionary"):
+        return "category"
+    if types.is_bool_dtype(dtype):
+        return "boolean"
+    if types.is_complex_dtype(dtype):
+        return "complex"
+    if types.is_numeric_dtype(dtype) or arrow_name.startswith("decimal"):
+        return "number"
+    if types.is_timedelta64_dtype(dtype) or arrow_name.startswith("duration"):
+        return "number"
+    if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
+        return "date"
+    if arrow_name.startswith(("date", "timestamp")):
+        return "date"
+    return "object"
+
+
+def _kind_of_values(values):
+    inferred = types.infer_dtype(values)
+    if inferred in ("boolean", "complex"):
+        return inferred
+    if inferred in ("datetime", "datetime64", "date"):
+        return "date"
+    if inferred in ("integer", "floating", "mixed-integer-float", "decimal", "timedelta"):
+        return "number"
+    if inferred in ("string", "mixed", "mixed-integer"):
+        # A few values settle most columns of text without parsing all of them.
+        if not _unread_numbers(values[:50]).any() and not _unread_numbers(values).any():
+            return "number"
+        texts = pd.Series(values[:50], dtype=object)
+        if inferred == "string" and texts.str.fullmatch(ISO_DATE).all():
+            if pd.Series(values, dtype=object).str.fullmatch(ISO_DATE).all():
+                return "category" if np.isnat(_parse_dates(values)).any() else "date"
+    return "category"
+
+
+def _unread_numbers(values):
+    """Flag the objects that do not read as numbers; blank text reads as a missing one."""
+    numbers = _parse_numbers(values)
+    unread = np.isnan(numbers)
+    for i in np.flatnonzero(unread):
+        unread[i] = not (isinstance(values[i], str) and values[i].strip().lower() in ("", "nan"))
+    return unread
+
+
+def _parse_numbers(values):
+    return np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
+
+
+def _parse_dates(values):
+    parsed = pd.to_datetime(pd.Series(values), errors="coerce", utc=True, format="ISO8601")
+    return parsed.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+
+
+def _mismatch(name, before, column, is_wrong=None):
+    values = column[column.notna().to_numpy() if is_wrong is None else is_wrong]
+    shown = ", ".join(repr(v) for v in values.head(3).tolist())
+    return ColumnMismatchError(
+        f"Column {name!r} held {before} at fit and now has values such as {shown} "
+        f"(dtype {column.dtype}). Convert it to what it was at fit, or fit again."
+    )
+
+
+def as_numbers(column, name):
+    """Read a column as float64 of shape (n_rows,), NaN where missing."""
+    if types.is_timedelta64_dtype(column.dtype) or "duration" in str(column.dtype):
+        return column.dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
+    kind = _kind_of_dtype(column.dtype)
+    if isinstance(column.dtype, pd.SparseDtype):
+        return np.asarray(column.sparse.to_dense(), dtype=np.float64)
+    if kind in ("number", "boolean"):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = column.to_numpy(dtype=object)
+    is_present = column.notna().to_numpy()
+    numbers = np.full(len(column), np.nan)
+    if not is_present.any():
+        return numbers
+    if kind == "date":
+        raise _mismatch(name, "numbers", column)
+    present = values[is_present]
+    if types.infer_dtype(present) == "timedelta":
+        present = pd.to_timedelta(present).total_seconds().to_numpy()
+    else:
+        is_wrong = is_present.copy()
+        is_wrong[is_present] = _unread_numbers(present)
+        if is_wrong.any():
+            raise _mismatch(name, "numbers", column, is_wrong)
+    numbers[is_present] = _parse_numbers(present)
+    return numbers
+
+
+def as_dates(column, name):
+    """Read a column as datetime64[us] of shape (n_rows,) in UTC, NaT where missing."""
+    dates = np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]")
+    is_present = column.notna().to_numpy()
+    if not is_present.any():
+        return dates
+    kind = _kind_of_dtype(column.dtype)
+    if kind not in ("date", "object"):
+        raise _mismatch(name, "dates", column)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    dates[is_present] = _parse_dates(column.to_numpy(dtype=object)[is_present])
+    is_wrong = is_present & np.isnat(dates)
+    if is_wrong.any():
+        raise _mismatch(name, "dates", column, is_wrong)
+    return dates
+
+
+def as_levels(column):
+    """Read a column as codes of shape (n_rows,), -1 where missing, and the texts they stand for."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes, levels = column.cat.codes.to_numpy(), list(dtype.categories)
+    else:
+        if _kind_of_dtype(dtype) == "object" or hasattr(dtype, "pyarrow_dtype"):
+            column = column.astype(object)
+        try:
+            codes, levels = pd.factorize(column)
+        except TypeError:  # lists and other values that have no hash
+            codes, levels = pd.factorize(column.map(str, na_action="ignore"))
+    texts = {}
+    merged = np.array([texts.setdefault(_as_text(v), len(texts)) for v in levels] + [-1])
+    return merged[codes], list(texts)
+
+
+def _as_text(level):
+    """Write a level so that 1, 1.0 and "1" are one level however a reader typed them."""
+    if isinstance(level, (float, np.floating)) and float(level).is_integer():
+        level = int(level)
+    return str(level)
+
+
+def _is_number_text(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropped:
+    """A column that is not used; ``kind`` says why: constant, missing or text."""
+
+    kind: str
+
+    def names(self, name):
+        return []
+
+    def expand(self, column, name):
+        return np.empty((len(column), 0))
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """Numbers and booleans, one column as they are."""
+
+    kind: str = "number"
+
+    def names(self, name):
+        return [name]
+
+    def expand(self, column, name):
+        return as_numbers(column, name)[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dates:
+    """Dates, one column a part that varied at fit."""
+
+    parts: tuple
+    kind: ClassVar[str] = "date"
+
+    @classmethod
+    def fit(cls, dates):
+        table = cls(DATE_PARTS).read(dates)
+        table = table[~np.isnan(table[:, 0])]
+        varies = (table != table[:1]).any(axis=0)
+        return cls(("days", *(p for p, v in zip(DATE_PARTS[1:], varies[1:], strict=True) if v)))
+
+    def names(self, name):
+        return [f"{name}.{part}" for part in self.parts]
+
+    def read(self, dates):
+        index = pd.DatetimeIndex(dates)
+        out = np.empty((len(dates), len(self.parts)))
+        for j, part in enumerate(self.parts):
+            if part == "days":
+                out[:, j] = dates.astype(np.int64) / 86_400e6
+            else:
+                out[:, j] = getattr(index, part)
+        out[np.isnat(dates)] = np.nan
+        return out
+
+    def expand(self, column, name):
+        return self.read(as_dates(column, name))
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels:
+    """Categories: a 0/1 column for each of the most frequent levels; many levels add a log count.
+
+    Two levels need one column, which marks the rarer. A level that was not seen gives zeros.
+    """
+
+    levels: tuple  # most frequent first
+    counts: tuple
+    max_levels: int
+    kind: ClassVar[str] = "category"
+
+    @classmethod
+    def fit(cls, codes, texts, weights, max_levels):
+        counts = np.bincount(codes[codes >= 0], weights[codes >= 0], minlength=len(texts))
+        pairs = zip(counts.tolist(), texts, strict=True)
+        pairs = sorted((-count, text) for count, text in pairs if count > 0)
+        return cls(tuple(t for _, t in pairs), tuple(-c for c, _ in pairs), max_levels)
+
+    @property
+    def has_many(self):
+        return len(self.levels) > self.max_levels
+
+    @property
+    def shown(self):
+        return self.levels[1:] if len(self.levels) == 2 else self.levels[: self.max_levels]
+
+    def names(self, name):
+        names = [f"{name}={level}" for level in self.shown]
+        return [*names, f"{name}.log_count"] if self.has_many else names
+
+    def expand(self, column, name):
+        if _kind_of_dtype(column.dtype) in ("number", "date") and column.notna().any():
+            if _kind_of_dtype(column.dtype) == "date" or not any(map(_is_number_text, self.levels)):
+                raise _mismatch(name, f"categories such as {self.levels[0]!r}", column)
+        codes, texts = as_levels(column)
+        rows = np.full((len(texts) + 1, len(self.names(name))), 0.0)
+        place = {text: j for j, text in enumerate(self.shown)}
+        for i, text in enumerate(texts):
+            if text in place:
+                rows[i, place[text]] = 1.0
+        if self.has_many:
+            count = dict(zip(self.levels, self.counts, strict=True))
+            rows[:-1, -1] = [np.log1p(count.get(text, 0.0)) for text in texts]
+        rows[-1] = np.nan  # the code -1
+        return rows[codes]
+
+
+KINDS = {plan.__name__: plan for plan in (Dropped, Numbers, Dates, Levels)}
+
+
+def plan_to_dict(plan):
+    """Turn a plan into what JSON can hold."""
+    return {"plan": type(plan).__name__, **dataclasses.asdict(plan)}
+
+
+def plan_from_dict(state):
+    """Restore what `plan_to_dict` gave."""
+    state = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+    return KINDS[state.pop("plan")](**state)
