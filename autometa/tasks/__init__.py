@@ -1,0 +1,26 @@
+"""Tables with a target: one form for all of them, and where they come from."""
+
+from autometa.tasks._lazy import LazyTasks
+from autometa.tasks._task import Task
+from autometa.tasks.corpus import read_corpus, read_index
+from autometa.tasks.frame import (
+    as_frame,
+    as_target,
+    read_table,
+    target_kind,
+    task_from_arrays,
+    task_from_file,
+)
+
+__all__ = [
+    "LazyTasks",
+    "Task",
+    "as_frame",
+    "as_target",
+    "read_corpus",
+    "read_index",
+    "read_table",
+    "target_kind",
+    "task_from_arrays",
+    "task_from_file",
+]

@@ -1,0 +1,455 @@
+"""Whatever the user has as a table → a plain pandas frame, and a task made of it.
+
+A plain frame has unique column names, rows counted from 0, and columns of these types only: NumPy
+numbers and booleans, ``category``, ``datetime64`` without a time zone, and ``object`` or
+(pandas >= 3) ``str`` for text, for booleans with gaps and for mixtures. Missing is NaN or NaT.
+"""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from autometa.exceptions import InvalidInputError, InvalidTableError
+from autometa.tasks._task import KINDS, Task, check_columns, check_target, sorted_labels
+
+TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet", ".arff")
+
+
+def as_frame(X) -> pd.DataFrame:
+    """Bring a table into the form of a plain pandas frame.
+
+    Parameters
+    ----------
+    X : DataFrame (pandas or polars), pyarrow Table, array or list of shape (n_rows, n_features)
+        Column types may be NumPy, nullable or Arrow types. Never modified.
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_features)
+        May share memory with ``X``. Time zones become UTC, decimals and durations (in seconds)
+        become floats.
+
+    Raises
+    ------
+    InvalidTableError
+        For anything else, for two columns of one name, and for complex or nested values.
+
+    Examples
+    --------
+    >>> X = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": ["x", "y"]})
+    >>> as_frame(X)["a"].tolist()
+    [1.0, nan]
+    >>> as_frame([[1, "x"], [2, "y"]]).shape
+    (2, 2)
+    """
+    frame = _to_pandas(X)
+    check_columns(frame.columns)
+    changed = {}
+    for i, dtype in enumerate(frame.dtypes):
+        if not _is_plain(dtype):
+            changed[i] = _plain_column(frame.iloc[:, i])
+    counted_from_0 = isinstance(frame.index, pd.RangeIndex) and frame.index.equals(
+        pd.RangeIndex(len(frame))
+    )
+    if not counted_from_0:
+        frame = frame.reset_index(drop=True)
+    if changed:
+        columns = [
+            changed[i].reset_index(drop=True) if i in changed else frame.iloc[:, i]
+            for i in range(frame.shape[1])
+        ]
+        names = frame.columns
+        frame = pd.concat(columns, axis=1)
+        frame.columns = names
+    return frame
+
+
+def as_target(y) -> pd.Series:
+    """Bring a target into the form of a plain pandas column.
+
+    Parameters
+    ----------
+    y : Series (pandas or polars), pyarrow array, array, list or table of one column
+
+    Returns
+    -------
+    Series of shape (n_rows,)
+
+    Examples
+    --------
+    >>> as_target(["no", "yes"]).tolist()
+    ['no', 'yes']
+    """
+    if y is None:
+        raise InvalidTableError(
+            "fit requires y to be passed, but the target y is None. Give one label per row."
+        )
+    if isinstance(y, pd.Index):
+        y = y.to_series(index=range(len(y)))
+    if isinstance(y, pd.Series):
+        table = y.to_frame(name="target" if y.name is None else y.name)
+    elif _module(y) == "polars" and type(y).__name__ == "Series":
+        table = y.to_frame()
+    elif _module(y) == "pyarrow" and hasattr(y, "type"):
+        import pyarrow as pa
+
+        table = pa.table({"target": y})
+    elif isinstance(y, pd.DataFrame) or _module(y) in ("polars", "pyarrow"):
+        table = y
+    else:
+        table = _target_table(y)
+    frame = as_frame(table)
+    if frame.shape[1] != 1:
+        raise InvalidTableError(
+            f"y should be a 1d array, got shape {frame.shape}. One target at a time is supported."
+        )
+    return frame.iloc[:, 0]
+
+
+def target_kind(y) -> str:
+    """Say what kind of task a target makes.
+
+    Text, categories and booleans are classes. Numbers are classes where they are whole and few:
+    at most 20 distinct ones, and no more than the square root of the rows (2 are always few).
+
+    Returns
+    -------
+    {"binary", "multiclass", "regression"}
+
+    Examples
+    --------
+    >>> target_kind(["no", "yes", "no"]), target_kind([0.5, 1.5, 7.0])
+    ('binary', 'regression')
+    """
+    y = as_target(y)
+    n_distinct = y.nunique()
+    if pd.api.types.is_numeric_dtype(y.dtype) and y.dtype != bool:
+        n_few = max(2, min(20, int(np.sqrt(len(y)))))
+        if not _is_whole(y) or n_distinct > n_few:
+            return "regression"
+    return "binary" if n_distinct <= 2 else "multiclass"
+
+
+def task_from_arrays(
+    X, y, kind: str | None = None, *, name: str = "table", provenance=None
+) -> Task:
+    """Make a task from a table and its target.
+
+    Parameters
+    ----------
+    X : table
+        Whatever :func:`as_frame` accepts.
+    y : target
+        Whatever :func:`as_target` accepts.
+    kind : {"binary", "multiclass", "regression", "classification"}, optional
+        ``"classification"`` is binary or multiclass as the labels say; by default
+        :func:`target_kind` decides.
+    name : str
+    provenance : mapping, optional
+        Beside ``source``, which is "arrays" unless given.
+
+    Examples
+    --------
+    >>> task_from_arrays([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0, 1, 0])
+    <Task 'table': 3 x 2, binary>
+    """
+    X, y = as_frame(X), as_target(y)
+    if kind is None:
+        kind = target_kind(y)
+    elif kind == "classification":
+        check_target(y, len(X), "multiclass")
+        kind = "binary" if len(sorted_labels(y)) <= 2 else "multiclass"
+    elif kind not in KINDS:
+        raise InvalidInputError(f"kind must be one of {[*KINDS, 'classification']}, got {kind!r}.")
+    if kind != "regression" and pd.api.types.is_float_dtype(y.dtype) and not _is_whole(y):
+        raise InvalidTableError(
+            "Unknown label type: continuous. Classes cannot be fractional or infinite numbers "
+            f"(found {float(y[y.mod(1) != 0].iloc[0])!r}). Use kind='regression', or y.astype(str)."
+        )
+    if kind == "regression" and y.dtype == bool:
+        y = y.astype(float)
+    return Task(name, X, y, kind, provenance={"source": "arrays", **(provenance or {})})
+
+
+def read_table(path) -> pd.DataFrame:
+    """Read a table from a CSV (also gzipped), Parquet or ARFF file.
+
+    A CSV file needs a header line; its delimiter may be a comma, a semicolon or a tab.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "table.csv")
+    ...     _ = path.write_text("age;city\\n31;Bonn\\n45;Ulm\\n")
+    ...     read_table(path).columns.tolist()
+    ['age', 'city']
+    """
+    path = Path(path)
+    ending = next((e for e in TABLE_ENDINGS if path.name.lower().endswith(e)), None)
+    if ending is None:
+        raise InvalidInputError(
+            f"Cannot tell what kind of table {path} is. Accepted endings: "
+            f"{', '.join(TABLE_ENDINGS)}."
+        )
+    if not path.is_file():
+        raise InvalidInputError(f"There is no file {path}. Check the spelling and the folder.")
+    read = {".parquet": _read_parquet, ".arff": _read_arff}.get(ending, _read_csv)
+    try:
+        frame = read(path)
+    except OSError as error:
+        raise InvalidInputError(f"Cannot read {path}: {_first_line(error)}.") from error
+    return as_frame(frame)
+
+
+def task_from_file(path, target: str, kind: str | None = None) -> Task:
+    """Make a task from a table file and the name of its target column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "loans.csv")
+    ...     _ = path.write_text("age,paid\\n31,no\\n45,yes\\n")
+    ...     task_from_file(path, "paid")
+    <Task 'loans': 2 x 1, binary>
+    """
+    frame = read_table(path)
+    name = Path(path).name.split(".")[0]
+    return task_from_frame(
+        frame, target, kind, name=name, provenance={"source": "file", "file": Path(path).name}
+    )
+
+
+def task_from_frame(frame: pd.DataFrame, target, kind=None, *, name, provenance) -> Task:
+    """Split the target column off a plain frame and make a task."""
+    if target not in frame.columns:
+        columns = [str(column) for column in frame.columns]
+        shown = ", ".join(columns[:10]) + (", ..." if len(columns) > 10 else "")
+        raise InvalidTableError(f"{name} has no column {target!r}. Its columns: {shown}.")
+    provenance = {**provenance, "target": str(target)}
+    X = frame.drop(columns=[target])
+    return task_from_arrays(X, frame[target], kind, name=name, provenance=provenance)
+
+
+def _to_pandas(X) -> pd.DataFrame:
+    """A pandas frame with whatever column types ``X`` has; shares memory where it can."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    module = _module(X)
+    if module == "polars" and type(X).__name__ == "DataFrame":
+        return _arrow_to_pandas(X.to_arrow())
+    if module == "pyarrow" and type(X).__name__ in ("Table", "RecordBatch"):
+        return _arrow_to_pandas(X)
+    if module == "polars" and type(X).__name__ == "LazyFrame":
+        raise InvalidTableError("A polars LazyFrame holds no rows yet. Call X.collect() first.")
+    if hasattr(X, "tocsr"):
+        raise InvalidTableError("Sparse matrices are not supported. Pass X.toarray().")
+    if isinstance(X, list | tuple):
+        return _list_to_pandas(X)
+    if isinstance(X, np.ndarray) or (hasattr(X, "__array__") and not isinstance(X, pd.Series)):
+        return _array_to_pandas(np.asarray(X))
+    raise InvalidTableError(
+        f"Cannot read a table from {type(X).__name__}. Pass a pandas or polars DataFrame, a "
+        "pyarrow Table, or an array or list of shape (n_rows, n_features)."
+    )
+
+
+def _array_to_pandas(values: np.ndarray) -> pd.DataFrame:
+    if np.iscomplexobj(values):
+        raise InvalidTableError("Complex data not supported. Pass real and imaginary parts.")
+    if values.ndim != 2:
+        raise InvalidTableError(
+            f"A table needs 2 dimensions, got an array of shape {values.shape}. Reshape your data: "
+            "X.reshape(-1, 1) for a single feature, X.reshape(1, -1) for a single row."
+        )
+    if values.dtype == object:
+        return pd.DataFrame(values).infer_objects()
+    return pd.DataFrame(values, copy=False)
+
+
+def _list_to_pandas(rows) -> pd.DataFrame:
+    # Column by column: NumPy would turn [[1, "x"]] into text altogether.
+    is_row = [isinstance(row, list | tuple | np.ndarray) for row in rows]
+    if not rows or not all(is_row):
+        return _array_to_pandas(np.asarray(rows, dtype=object if rows else float))
+    widths = {len(row) for row in rows}
+    if len(widths) != 1:
+        raise InvalidTableError(
+            f"The rows have different lengths, from {min(widths)} to {max(widths)}."
+        )
+    if any(isinstance(cell, list | tuple | np.ndarray) for cell in rows[0]):
+        return _array_to_pandas(np.asarray(rows))
+    return pd.DataFrame([list(row) for row in rows])
+
+
+def _arrow_to_pandas(table) -> pd.DataFrame:
+    check_columns(table.schema.names)
+    return table.to_pandas(date_as_object=False, ignore_metadata=True)
+
+
+def _target_table(y):
+    if isinstance(y, list | tuple):
+        values = list(y)
+        if any(isinstance(value, list | tuple | np.ndarray) for value in values):
+            return values
+        return pd.DataFrame({"target": values})
+    if not hasattr(y, "__array__"):
+        raise InvalidTableError(
+            f"y should be a 1d array, got {type(y).__name__}. Pass a list, an array or a Series."
+        )
+    values = np.asarray(y)
+    if np.iscomplexobj(values):
+        raise InvalidTableError("Complex data not supported. Pass real labels.")
+    if values.ndim == 0 or values.ndim > 2:
+        raise InvalidTableError(f"y should be a 1d array, got shape {values.shape}.")
+    return values if values.ndim == 2 else pd.DataFrame({"target": values})
+
+
+def _module(value) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
+def _is_plain(dtype) -> bool:
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "biufM"
+    if isinstance(dtype, pd.CategoricalDtype):
+        return dtype.categories.is_unique and dtype.categories.dtype.kind in "biufO"
+    return _is_pandas_3_text(dtype)
+
+
+def _is_pandas_3_text(dtype) -> bool:
+    return isinstance(dtype, pd.StringDtype) and dtype.na_value is np.nan
+
+
+def _plain_column(column: pd.Series) -> pd.Series:
+    """One column of any type as one of the plain types."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.ArrowDtype):
+        import pyarrow as pa
+
+        values = pa.chunked_array([pa.array(column.array)]).to_pandas(date_as_object=False)
+        column = values if _is_plain(values.dtype) else _plain_column(values)
+        return column
+    if isinstance(dtype, pd.CategoricalDtype):
+        categories = _plain_column(pd.Series(dtype.categories))
+        if categories.dtype.kind not in "biufO" and not _is_pandas_3_text(categories.dtype):
+            categories = categories.astype(str)
+        return column.cat.rename_categories(pd.Index(categories))
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(dtype, pd.PeriodDtype):
+        return column.dt.to_timestamp()
+    if isinstance(dtype, pd.SparseDtype):
+        return _plain_column(column.sparse.to_dense())
+    if isinstance(dtype, pd.IntervalDtype):
+        return column.astype(object).where(column.isna(), column.astype(str))
+    if dtype.kind == "m":
+        return column.dt.total_seconds()
+    if dtype.kind == "c":
+        raise InvalidTableError(
+            f"Complex data not supported (column {column.name!r}). Pass real and imaginary parts."
+        )
+    if dtype.kind == "O" and isinstance(dtype, np.dtype):
+        return _plain_objects(column)
+    if pd.api.types.is_numeric_dtype(dtype) and dtype.kind in "iuf":  # Int64, Float32, ...
+        if column.isna().any():
+            return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), column.index)
+        return column.astype(dtype.numpy_dtype)
+    if pd.api.types.is_bool_dtype(dtype) and not column.isna().any():
+        return column.astype(bool)
+    return _plain_objects(column.astype(object))
+
+
+def _plain_objects(column: pd.Series) -> pd.Series:
+    """Objects of one type as that type; a mixture stays, with NaN where a value is missing."""
+    missing = column.isna()
+    if missing.any():
+        column = column.mask(missing, np.nan)
+    content = pd.api.types.infer_dtype(column, skipna=True)
+    if content == "decimal":
+        return column.astype(float)
+    if content in ("date", "datetime", "datetime64"):
+        try:
+            return _plain_column(pd.to_datetime(column, utc=True))
+        except (ValueError, OverflowError):  # beyond what a timestamp can hold: leave the objects
+            return column
+    if content in ("complex", "timedelta", "timedelta64"):
+        return _plain_column(column.infer_objects())
+    if content == "mixed":
+        first = next(
+            (v for v in column if isinstance(v, list | tuple | dict | set | np.ndarray)), 0
+        )
+        if first != 0:
+            raise InvalidTableError(
+                f"Column {column.name!r} holds a {type(first).__name__} in a cell. Cells must be "
+                "single values: spread them over several columns."
+            )
+    if content in ("empty", "integer", "floating", "mixed-integer-float"):
+        return column.astype(float) if missing.any() else column.infer_objects()
+    return column.infer_objects() if content in ("boolean", "string") else column
+
+
+def _is_whole(y: pd.Series) -> bool:
+    """Whether numbers are finite and without a fraction."""
+    values = y.to_numpy()
+    return values.dtype.kind in "iub" or bool(
+        np.all(values == np.round(values)) & np.all(np.isfinite(values))
+    )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        opener = gzip.open if path.suffix.lower() == ".gz" else open
+        with opener(path, "rt", encoding="utf-8-sig") as file:
+            header = file.readline()
+        delimiter = max(",;\t", key=header.count)
+        options = {"sep": delimiter, "encoding": "utf-8-sig"}
+        # pandas would silently rename the second of two equal names.
+        names = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna()
+        check_columns(names)
+        return pd.read_csv(path, low_memory=False, **options)
+    except InvalidTableError:
+        raise
+    except ValueError as error:  # pandas' ParserError and EmptyDataError, and bad UTF-8
+        raise InvalidTableError(
+            f"{path} is no readable CSV table: {_first_line(error)}."
+        ) from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        return _arrow_to_pandas(pa.parquet.ParquetFile(path).read())
+    except pa.ArrowException as error:
+        raise InvalidTableError(f"{path} is no readable Parquet: {_first_line(error)}.") from error
+
+
+def _read_arff(path: Path) -> pd.DataFrame:
+    import arff
+
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            content = arff.load(file)
+    except (arff.ArffException, UnicodeDecodeError) as error:
+        raise InvalidTableError(
+            f"{path} is no readable (dense) ARFF table: {_first_line(error)}."
+        ) from error
+    names = [name for name, _ in content["attributes"]]
+    check_columns(names)
+    frame = pd.DataFrame(content["data"], columns=names, dtype=object)
+    for name, domain in content["attributes"]:
+        if isinstance(domain, list):
+            frame[name] = pd.Categorical(frame[name], categories=domain)
+        elif domain != "STRING":
+            frame[name] = frame[name].astype(float)
+    return frame
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
