@@ -1,0 +1,84 @@
+"""The examples and the README do what they say: each runs in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run_python(*arguments, folder, **environment):
+    """Run python in an empty folder, warnings as errors; return what it printed."""
+    ended = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "error",
+            **environment,
+        },
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.parametrize("name", ["first_fit", "csv_from_the_command_line", "meta_train_your_own"])
+def test_an_example_runs_as_a_plain_script(name, tmp_path):
+    printed = run_python(ROOT / "examples" / f"{name}.py", folder=tmp_path)
+
+    assert printed.strip()
+    assert list(tmp_path.iterdir()) == [], "an example leaves nothing behind"
+
+
+def test_the_demo_predicts_better_than_guessing(tmp_path):
+    printed = run_python(ROOT / "examples" / "demo.py", "--seconds", "2", folder=tmp_path)
+
+    rows = [line.split() for line in printed.splitlines() if re.search(r"\d\.\d$", line)]
+    losses = [float(row[-3]) for row in rows]  # per table: guessing, proposed, adapted
+    assert len(losses) == 6
+    for guessing, proposed, adapted in (losses[:3], losses[3:]):
+        assert proposed < guessing
+        assert adapted < guessing
+
+
+def test_the_demo_reads_a_file(tmp_path):
+    lines = [f"{row},{'even' if row % 2 else 'odd'},{row % 7}" for row in range(80)]
+    (tmp_path / "numbers.csv").write_text("\n".join(["row,parity,rest", *lines]))
+
+    printed = run_python(
+        ROOT / "examples" / "demo.py",
+        *("--data", "numbers.csv", "--target", "parity", "--seconds", "1"),
+        folder=tmp_path,
+    )
+
+    assert "numbers: 60 rows to learn from, 20 to predict" in printed
+
+
+def test_all_examples_are_tested():
+    source = Path(__file__).read_text("utf-8")
+
+    for path in EXAMPLES:
+        assert path.stem in source
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_cut_into_cells(path):
+    assert re.search("^# %%", path.read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_python_blocks_of_the_readme_run_in_order(tmp_path):
+    readme = (ROOT / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert blocks
+
+    run_python("-c", "\n".join(blocks), folder=tmp_path)
