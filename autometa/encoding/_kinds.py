@@ -1,6 +1,7 @@
 """What a column of a table is, and how each kind becomes numbers."""
 
 import dataclasses
+import functools
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from pandas.api import types
 from autometa.exceptions import ColumnMismatchError, InvalidTableError
 
 ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?"
+UTC_OFFSET = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
 # From whole years to hours; a part is kept where it varies, the day count always.
 DATE_PARTS = ("days", "year", "month", "day", "day_of_week", "hour")
 
@@ -95,9 +97,24 @@ def _parse_numbers(values):
     return np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
 
 
+def _is_text(values):
+    return types.infer_dtype(values) == "string"
+
+
 def _parse_dates(values):
-    parsed = pd.to_datetime(pd.Series(values), errors="coerce", utc=True, format="ISO8601")
-    return parsed.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    values = pd.Series(values, dtype=object)
+    dates = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[us]")
+    has_offset = values.str.contains(UTC_OFFSET, na=False) if _is_text(values) else values.isna()
+    # Apart, since pandas 2 reads a time without offset as if it had that of the value before it.
+    for is_part in (has_offset.to_numpy(dtype=bool), ~has_offset.to_numpy(dtype=bool)):
+        parsed = pd.to_datetime(values[is_part], errors="coerce", utc=True, format="ISO8601")
+        dates[is_part] = parsed.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    for i in np.flatnonzero(np.isnat(dates)):  # such as 9999-12-31, outside what pandas may hold
+        try:
+            dates[i] = np.datetime64(str(values.iloc[i])[:10], "us")
+        except ValueError:
+            continue
+    return dates
 
 
 def _mismatch(name, before, column, is_wrong=None):
@@ -148,6 +165,10 @@ def as_dates(column, name):
         raise _mismatch(name, "dates", column)
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert(None)
+    if isinstance(column.dtype, np.dtype) and kind == "date":
+        return column.to_numpy().astype("datetime64[us]")
     dates[is_present] = _parse_dates(column.to_numpy(dtype=object)[is_present])
     is_wrong = is_present & np.isnat(dates)
     if is_wrong.any():
@@ -277,9 +298,8 @@ class Levels:
         return [*names, f"{name}.log_count"] if self.has_many else names
 
     def expand(self, column, name):
-        if _kind_of_dtype(column.dtype) in ("number", "date") and column.notna().any():
-            if _kind_of_dtype(column.dtype) == "date" or not any(map(_is_number_text, self.levels)):
-                raise _mismatch(name, f"categories such as {self.levels[0]!r}", column)
+        if not self._can_hold(column):
+            raise _mismatch(name, f"categories such as {self.levels[0]!r}", column)
         codes, texts = as_levels(column)
         rows = np.full((len(texts) + 1, len(self.names(name))), 0.0)
         place = {text: j for j, text in enumerate(self.shown)}
@@ -287,10 +307,21 @@ class Levels:
             if text in place:
                 rows[i, place[text]] = 1.0
         if self.has_many:
-            count = dict(zip(self.levels, self.counts, strict=True))
-            rows[:-1, -1] = [np.log1p(count.get(text, 0.0)) for text in texts]
+            rows[:-1, -1] = [self._log_counts.get(text, 0.0) for text in texts]
         rows[-1] = np.nan  # the code -1
         return rows[codes]
+
+    @functools.cached_property
+    def _log_counts(self):
+        return dict(zip(self.levels, np.log1p(self.counts).tolist(), strict=True))
+
+    def _can_hold(self, column):
+        kind = _kind_of_dtype(column.dtype)
+        if kind in ("object", "category") or not column.notna().any():
+            return True
+        if kind == "boolean":
+            return not {"True", "False"}.isdisjoint(self.levels)
+        return kind == "number" and any(map(_is_number_text, self.levels))
 
 
 KINDS = {plan.__name__: plan for plan in (Dropped, Numbers, Dates, Levels)}

@@ -260,6 +260,10 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
 def _as_frame(X):
     if not isinstance(X, pd.DataFrame):
+        if hasattr(X, "toarray"):
+            raise InvalidTableError(
+                "Sparse data is not supported. Give a dense table, such as X.toarray()."
+            )
         X = np.asarray(X)
         if X.ndim != 2:
             raise InvalidTableError(
