@@ -3,6 +3,7 @@
 from autometa.tasks._lazy import LazyTasks
 from autometa.tasks._task import Task
 from autometa.tasks.corpus import read_corpus, read_index
+from autometa.tasks.fingerprint import Fingerprint, KnownTasks, fingerprint, row_hashes
 from autometa.tasks.frame import (
     as_frame,
     as_target,
@@ -13,13 +14,17 @@ from autometa.tasks.frame import (
 )
 
 __all__ = [
+    "Fingerprint",
+    "KnownTasks",
     "LazyTasks",
     "Task",
     "as_frame",
     "as_target",
+    "fingerprint",
     "read_corpus",
     "read_index",
     "read_table",
+    "row_hashes",
     "target_kind",
     "task_from_arrays",
     "task_from_file",
