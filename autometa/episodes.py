@@ -1,0 +1,207 @@
+"""Episodes: what a meta-learner learns from, as tensors, checked once at this door."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from autometa.exceptions import EmptyClassError, InvalidInputError
+
+#: Centres, in normal scores, of the soft bins that describe a regression target.
+TARGET_BIN_CENTRES = (-1.5, -0.75, 0.0, 0.75, 1.5)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One draw of support and query rows from a task.
+
+    Both are dictionaries of tensors, see :func:`make_rows`; the query's targets are in the
+    units of the support's.
+
+    Attributes
+    ----------
+    support, query : dict of Tensor
+    is_regression : bool
+    """
+
+    support: dict
+    query: dict
+    is_regression: bool
+
+
+def make_rows(X, y, weight=None, *, n_classes=None, require_all_classes=False):
+    """Put encoded rows and their targets into the tensors that learners read.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_columns, 3)
+        Normal score, standardised value and missingness of every cell, as
+        :class:`autometa.encoding.TableEncoder` gives them.
+    y : array of shape (n_rows,)
+        Class indices, or numbers for regression.
+    weight : array of shape (n_rows,), default=None
+        Row weights >= 0; a row of weight 0 has no influence. None weighs every row 1.
+    n_classes : int, default=None
+        None means regression.
+    require_all_classes : bool, default=False
+        Refuse a class without a row of positive weight.
+
+    Returns
+    -------
+    dict of Tensor
+        ``X`` (n_rows, n_columns, 3), ``weight`` (n_rows,), ``column_mask`` (n_columns,),
+        ``target`` (n_rows, n_outputs): one-hot classes or the standardised number,
+        ``membership`` (n_rows, n_bins): the classes, or soft bins of the number,
+        ``class_mask`` (n_outputs,), ``target_mean`` and ``target_scale`` ().
+
+    Examples
+    --------
+    >>> rows = make_rows(np.zeros((3, 2, 3)), [0, 1, 1], n_classes=2)
+    >>> rows["target"].tolist()
+    [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    """
+    X = torch.as_tensor(np.asarray(X), dtype=torch.float32)
+    if X.ndim != 3 or X.shape[2] != 3:
+        raise InvalidInputError(f"X must have shape (n_rows, n_columns, 3), got {tuple(X.shape)}.")
+    n_rows = X.shape[0]
+    weight = np.ones(n_rows) if weight is None else np.asarray(weight, dtype=np.float64)
+    y = np.asarray(y)
+    if y.shape != (n_rows,) or weight.shape != (n_rows,):
+        raise InvalidInputError(
+            f"y and weight must have one entry for each of the {n_rows} rows, "
+            f"got {y.shape} and {weight.shape}."
+        )
+    if not (weight >= 0).all() or not weight.any():
+        raise InvalidInputError("weight must be >= 0 with at least one row above 0.")
+    if n_classes is None:
+        targets = _number_targets(y.astype(np.float64), weight)
+    else:
+        targets = _class_targets(y, weight, n_classes, require_all_classes)
+    tensors = {name: torch.as_tensor(value, dtype=torch.float32) for name, value in targets.items()}
+    return {
+        "X": X,
+        "weight": torch.as_tensor(weight, dtype=torch.float32),
+        "column_mask": torch.ones(X.shape[1]),
+        **tensors,
+    }
+
+
+def _class_targets(y, weight, n_classes, require_all_classes):
+    if len(y) and (y.min() < 0 or y.max() >= n_classes):
+        raise InvalidInputError(f"Class indices must lie in [0, {n_classes}).")
+    one_hot = np.zeros((len(y), n_classes), dtype=np.float32)
+    one_hot[np.arange(len(y)), y.astype(np.int64)] = 1.0
+    if require_all_classes:
+        empty = np.flatnonzero(weight @ one_hot == 0).tolist()
+        if empty:
+            raise EmptyClassError(
+                f"Classes {empty} have no support row. Draw at least one row per class."
+            )
+    return {
+        "target": one_hot,
+        "membership": one_hot,
+        "class_mask": np.ones(n_classes),
+        "target_mean": 0.0,
+        "target_scale": 1.0,
+    }
+
+
+def _number_targets(y, weight):
+    mean = np.average(y, weights=weight)
+    scale = np.sqrt(np.average((y - mean) ** 2, weights=weight))
+    scale = scale if scale > 1e-12 * max(1.0, abs(mean)) else 1.0
+    centres = np.array(TARGET_BIN_CENTRES)
+    scores = np.clip(_normal_scores(y, weight), centres[0], centres[-1])
+    # Hat functions: neighbouring bins share a value in proportion to nearness.
+    hats = np.clip(1 - np.abs(scores[:, None] - centres) / 0.75, 0, 1)
+    return {
+        "target": ((y - mean) / scale)[:, None],
+        "membership": hats,
+        "class_mask": np.ones(1),
+        "target_mean": mean,
+        "target_scale": scale,
+    }
+
+
+def _normal_scores(values, weight):
+    from scipy.special import ndtri
+
+    unique, inverse = np.unique(values, return_inverse=True)
+    mass = np.bincount(inverse, weights=weight, minlength=len(unique))
+    ranks = (np.cumsum(mass) - mass / 2) / mass.sum()
+    return ndtri(np.clip(ranks, 1e-3, 1 - 1e-3))[inverse]
+
+
+def query_rows(support, X, y, weight=None, *, n_classes=None):
+    """Make the query's rows, its targets expressed in the support's units.
+
+    Parameters and return value are those of :func:`make_rows`.
+    """
+    rows = make_rows(X, y, weight, n_classes=n_classes)
+    if n_classes is None:
+        target = (np.asarray(y, dtype=np.float64) - float(support["target_mean"])) / float(
+            support["target_scale"]
+        )
+        rows["target"] = torch.as_tensor(target[:, None], dtype=torch.float32)
+        rows["target_mean"], rows["target_scale"] = support["target_mean"], support["target_scale"]
+    return rows
+
+
+def pad_rows(rows, *, n_rows, n_columns, n_classes=None):
+    """Pad with rows of weight 0, masked columns and masked classes.
+
+    Padding changes no prediction for the real rows, so episodes of unlike shape can share one
+    batch.
+
+    Parameters
+    ----------
+    rows : dict of Tensor
+        As from :func:`make_rows`.
+    n_rows, n_columns : int
+        Sizes to reach; at least those of ``rows``.
+    n_classes : int, default=None
+        Number of classes to reach; None for regression.
+    """
+    pad = torch.nn.functional.pad
+    more_rows, more_columns = n_rows - rows["X"].shape[0], n_columns - rows["X"].shape[1]
+    more_classes = 0 if n_classes is None else n_classes - rows["target"].shape[1]
+    return {
+        **rows,
+        "X": pad(rows["X"], (0, 0, 0, more_columns, 0, more_rows)),
+        "weight": pad(rows["weight"], (0, more_rows)),
+        "column_mask": pad(rows["column_mask"], (0, more_columns)),
+        "target": pad(rows["target"], (0, more_classes, 0, more_rows)),
+        "membership": pad(rows["membership"], (0, more_classes, 0, more_rows)),
+        "class_mask": pad(rows["class_mask"], (0, more_classes)),
+    }
+
+
+def stack_episodes(episodes):
+    """Stack episodes of one kind along a new first dimension, padding to the largest.
+
+    Returns
+    -------
+    Episode
+        Its tensors have a leading dimension ``n_episodes``, ready for ``torch.func.vmap``.
+    """
+    if len({episode.is_regression for episode in episodes}) != 1:
+        raise InvalidInputError("Episodes of classification and regression cannot be stacked.")
+    is_regression = episodes[0].is_regression
+    n_columns = max(episode.support["X"].shape[1] for episode in episodes)
+    n_classes = None
+    if not is_regression:
+        n_classes = max(episode.support["target"].shape[1] for episode in episodes)
+
+    def stack(parts):
+        n_rows = max(rows["X"].shape[0] for rows in parts)
+        padded = [
+            pad_rows(rows, n_rows=n_rows, n_columns=n_columns, n_classes=n_classes)
+            for rows in parts
+        ]
+        return {name: torch.stack([rows[name] for rows in padded]) for name in padded[0]}
+
+    return Episode(
+        support=stack([episode.support for episode in episodes]),
+        query=stack([episode.query for episode in episodes]),
+        is_regression=is_regression,
+    )

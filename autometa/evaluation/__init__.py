@@ -1,0 +1,5 @@
+"""Evaluation: configurations times folds become learning curves and scores."""
+
+from autometa.evaluation.group import FoldScorer, evaluate_group
+
+__all__ = ["FoldScorer", "evaluate_group"]

@@ -1,0 +1,128 @@
+"""Evaluate a group of configurations on the folds of a task, point by point of their curves."""
+
+import warnings
+
+import numpy as np
+import torch
+
+from autometa.families import NetworkRun
+
+#: Rows that a fold's score is measured on; more would cost time and change little.
+MAX_VALID_ROWS = 4_096
+
+
+class FoldScorer:
+    """Score predictions for the validation rows of every fold.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    folds : Folds
+    metric : Metric
+    """
+
+    def __init__(self, task, folds, metric):
+        self.metric = metric
+        rows = [_valid_rows(weight) for weight in folds.valid_weight]
+        self._sizes = [len(r) for r in rows]
+        padded = np.stack([np.resize(r, max(self._sizes)) for r in rows])
+        self.X = task.X[padded]  # (n_folds, n_valid, n_columns, 3)
+        self._y = [task.y[r] for r in rows]
+        self._weight = [w[r] for w, r in zip(folds.valid_weight, rows, strict=True)]
+
+    def scores(self, predictions):
+        """Return the mean score over folds.
+
+        Parameters
+        ----------
+        predictions : ndarray of shape (n_configs, n_folds, n_valid, ...)
+            For the rows of ``X``.
+
+        Returns
+        -------
+        ndarray of shape (n_configs,)
+        """
+        per_fold = [
+            [
+                self.metric.score(y, prediction[:size], weight)
+                for prediction, y, weight, size in zip(
+                    config, self._y, self._weight, self._sizes, strict=True
+                )
+            ]
+            for config in predictions
+        ]
+        return np.mean(per_fold, axis=1)
+
+
+def evaluate_group(task, folds, configs, *, scorer, initialisation, seed, device, may_go_on, report):
+    """Adapt a group together, reporting every point of its learning curves.
+
+    Out of memory, the group is halved; a single configuration moves to the CPU.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    folds : Folds
+    configs : list of dict
+    scorer : FoldScorer
+    initialisation : Initialisation
+    seed : int
+    device : str
+    may_go_on : callable
+        ``may_go_on(run, n_steps)`` is asked before the next ``n_steps`` steps.
+    report : callable
+        ``report(indices, n_steps, scores)`` gets a point of the curves of ``configs[indices]``
+        and returns a boolean array: which of them to prune.
+    """
+    try:
+        run = NetworkRun(
+            task, folds.train_weight, configs, initialisation, seed=seed, device=device
+        )
+        _follow(run, scorer, may_go_on, report)
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        run = None  # frees its tensors before the smaller groups start
+        if len(configs) == 1 and device == "cpu":
+            raise MemoryError(
+                f"One configuration of the adapted network on {len(task.y)} rows and "
+                f"{task.X.shape[1]} columns does not fit in memory. Give fewer rows or columns."
+            ) from error
+        common = {"scorer": scorer, "initialisation": initialisation, "seed": seed}
+        common |= {"may_go_on": may_go_on}
+        if len(configs) == 1:
+            warnings.warn(f"{device} is out of memory; going on with the CPU.", stacklevel=2)
+            evaluate_group(task, folds, configs, device="cpu", report=report, **common)
+            return
+        half = len(configs) // 2
+        for start, part in ((0, configs[:half]), (half, configs[half:])):
+
+            def shifted(indices, n_steps, scores, start=start):
+                return report([start + i for i in indices], n_steps, scores)
+
+            evaluate_group(task, folds, part, device=device, report=shifted, **common)
+
+
+def _follow(run, scorer, may_go_on, report):
+    is_pruned = report(run.active, 0, scorer.scores(run.predict(scorer.X)))
+    run.drop(is_pruned)
+    while run.next_report is not None:
+        n_steps = run.next_report - run.n_steps
+        if not may_go_on(run, n_steps):
+            return
+        run.advance(n_steps)
+        is_done = report(run.active, run.n_steps, scorer.scores(run.predict(scorer.X)))
+        ends = np.array([run.configs[i]["n_steps"] <= run.n_steps for i in run.active])
+        if (is_done | ends).any():
+            run.drop(is_done | ends)
+
+
+def _valid_rows(weight):
+    rows = np.flatnonzero(weight > 0)
+    if len(rows) <= MAX_VALID_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(0).permutation(rows)[:MAX_VALID_ROWS])
+
+
+def _is_out_of_memory(error):
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,44 @@
+"""What families train on: canonical rows, encoded, with weights in the place of folds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class EncodedTask:
+    """A table ready for a network.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, n_columns, 3)
+        As :class:`autometa.encoding.TableEncoder` gives it.
+    y : ndarray of shape (n_rows,)
+        Class indices, or numbers.
+    weight : ndarray of shape (n_rows,)
+        Above 0.
+    n_classes : int or None
+        None for regression.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    n_classes: int | None
+
+    @property
+    def is_regression(self):
+        return self.n_classes is None
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Splits of a task's rows; a row that plays no part in a fold has weight 0 there.
+
+    Attributes
+    ----------
+    train_weight, valid_weight : ndarray of shape (n_folds, n_rows)
+    """
+
+    train_weight: np.ndarray
+    valid_weight: np.ndarray

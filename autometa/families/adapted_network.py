@@ -1,0 +1,362 @@
+"""The adapted network: proposed weights, moved a few steps, many configurations at once."""
+
+from functools import partial
+
+import numpy as np
+import torch
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from autometa.episodes import make_rows
+from autometa.families._network_model import NetworkModel
+from autometa.metalearners import adamw_init, adamw_step, rows_loss
+from autometa.networks import predict_outputs
+
+NAME = "adapted_network"
+
+#: Rows in one step, and rows that a fitted network keeps to look up; counts, so that results
+#: do not depend on the machine.
+MAX_STEP_ROWS = 1_024
+#: Cells that the proposal reads; rows are capped accordingly.
+MAX_PROPOSAL_CELLS = 4_000_000
+#: Steps after which a learning curve has a point.
+REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 300)
+
+HEAD = ("head", "head_bias")
+ADAPTED_TENSORS = {
+    "all": ("first", "first_bias", "gain", "second", "second_bias", *HEAD),
+    "upper": ("gain", "second", "second_bias", *HEAD),
+    "head": HEAD,
+}
+
+#: The first configuration tried, chosen on the meta-development families.
+DEFAULT_CONFIG = {
+    "step_size": 1e-3,
+    "n_steps": 60,
+    "weight_decay": 0.1,
+    "dropout": 0.15,
+    "label_smoothing": 0.0,
+    "adapted_tensors": "all",
+}
+
+
+def space(*, is_regression):
+    """Return the search space of the adaptation: parameter names to Optuna distributions.
+
+    Examples
+    --------
+    >>> sorted(space(is_regression=True))
+    ['adapted_tensors', 'dropout', 'n_steps', 'step_size', 'weight_decay']
+    """
+    distributions = {
+        "step_size": FloatDistribution(1e-4, 1e-2, log=True),
+        "n_steps": IntDistribution(5, 300, log=True),
+        "weight_decay": FloatDistribution(1e-2, 30.0, log=True),
+        "dropout": FloatDistribution(0.0, 0.5),
+        "adapted_tensors": CategoricalDistribution(list(ADAPTED_TENSORS)),
+    }
+    if not is_regression:
+        distributions["label_smoothing"] = FloatDistribution(0.0, 0.1)
+    return distributions
+
+
+def propose_model(task, initialisation, *, device="cpu"):
+    """Propose a model for a task, unadapted.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    initialisation : Initialisation
+    device : str
+
+    Returns
+    -------
+    NetworkModel
+    """
+    rng = np.random.default_rng(0)
+    params = _to(initialisation.params, device)
+    weights = _propose(initialisation.learner, params, task, task.weight, rng, device)
+    context = _draw_rows(task, task.weight, MAX_STEP_ROWS, rng)
+    return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
+
+
+def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, deadline=None):
+    """Adapt the proposal on all rows of a task, several times with other dropout masks.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    initialisation : Initialisation
+    config : dict
+        Values for :func:`space`; missing ones come from :data:`DEFAULT_CONFIG`.
+    n_steps : int
+        Overrides the configuration's.
+    n_bags : int
+        Networks whose predictions are averaged.
+    seed : int
+    device : str
+    deadline : Deadline, default=None
+        Steps end when it has expired.
+
+    Returns
+    -------
+    NetworkModel
+    """
+    weights = np.repeat(task.weight[None], n_bags, axis=0)
+    run = NetworkRun(
+        task,
+        weights,
+        [{**config, "n_steps": n_steps}],
+        initialisation,
+        seed=seed,
+        device=device,
+        share_noise=False,
+    )
+    while run.n_steps < n_steps and not (deadline is not None and deadline.expired()):
+        run.advance(1)
+    context = _draw_rows(task, task.weight, MAX_STEP_ROWS, np.random.default_rng(seed))
+    bags = {name: tensor[0] for name, tensor in run.weights.items()}
+    return NetworkModel.from_tensors(bags, context, task.is_regression)
+
+
+class NetworkRun:
+    """Several configurations times several folds, adapted together.
+
+    Every configuration meets the same dropout noise and the same rows in the same step, so a
+    configuration alone and in a group gives the same numbers (to rounding), and differences
+    between configurations are not noise.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    train_weight : ndarray of shape (n_folds, n_rows)
+    configs : list of dict
+    initialisation : Initialisation
+    seed : int
+    device : str
+    share_noise : bool
+        Whether folds see the same noise; bags must not.
+
+    Attributes
+    ----------
+    weights : dict of Tensor of shape (n_configs, n_folds, ...)
+    n_steps : int
+        Steps taken.
+    active : list of int
+        Which of ``configs`` still run, in the order of the first dimension.
+    """
+
+    def __init__(
+        self, task, train_weight, configs, initialisation, *, seed, device, share_noise=True
+    ):
+        self.task, self.train_weight, self.device = task, train_weight, device
+        self.seed, self.share_noise = seed, share_noise
+        self.configs = [{**DEFAULT_CONFIG, **config} for config in configs]
+        self.active = list(range(len(configs)))
+        self.n_steps = 0
+        params, learner = _to(initialisation.params, device), initialisation.learner
+        rng = np.random.default_rng(seed)
+        proposals = [
+            _propose(learner, params, task, weight, rng, device)
+            for weight in _distinct(train_weight)
+        ]
+        if len(proposals) != len(train_weight):  # bags differ in their noise alone
+            proposals = proposals * len(train_weight)
+        self._contexts = _stack(
+            [_to(_draw_rows(task, weight, MAX_STEP_ROWS, rng), device) for weight in train_weight]
+        )
+        self._is_full_batch = len(task.y) <= MAX_STEP_ROWS
+        anchor = _stack(proposals)
+        self._anchor = {name: anchor[name] for name in ADAPTED_TENSORS["all"]}
+        self.weights = {
+            name: tensor.expand(len(configs), *tensor.shape) for name, tensor in anchor.items()
+        }
+        self._moments = adamw_init({name: self.weights[name] for name in self._anchor})
+        self._hyper = self._tensors_of(self.configs)
+
+    def _tensors_of(self, configs):
+        def column(values):
+            return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+        names = ("step_size", "weight_decay", "dropout", "label_smoothing")
+        hyper = {name: column([config[name] for config in configs]) for name in names}
+        for name in self._anchor:
+            moves = [name in ADAPTED_TENSORS[config["adapted_tensors"]] for config in configs]
+            hyper[f"moves.{name}"] = column(moves)
+        return hyper
+
+    @property
+    def next_report(self):
+        """The number of steps at which the next point of the learning curve is due, or None."""
+        most = max((self.configs[i]["n_steps"] for i in self.active), default=-1)
+        due = [step for step in (*REPORT_STEPS, most) if self.n_steps < step <= most]
+        return min(due, default=None)
+
+    def advance(self, n_steps):
+        """Take steps in all active configurations and folds."""
+        for _ in range(n_steps):
+            support, noise = self._draw_step()
+            anchor = self._anchor
+            adapted = {name: self.weights[name] for name in anchor}
+            fixed = {name: t for name, t in self.weights.items() if name not in anchor}
+            grad = partial(_support_grad, is_regression=self.task.is_regression)
+            per_fold = torch.func.vmap(grad, in_dims=(0, 0, 0, 0, None))
+            per_config = torch.func.vmap(per_fold, in_dims=(0, 0, None, None, 0))
+            loss_hyper = {name: self._hyper[name] for name in ("dropout", "label_smoothing")}
+            grads = per_config(adapted, fixed, support, noise, loss_hyper)
+            moved = {}
+            shaped = {
+                name: {key: _like(self._hyper[key], adapted[name]) for key in self._hyper}
+                for name in anchor
+            }
+            moved, self._moments = _adamw_each(adapted, grads, self._moments, shaped, anchor)
+            self.weights = {**self.weights, **moved}
+            self.n_steps += 1
+
+    def predict(self, X):
+        """Predict rows that differ from fold to fold.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_folds, n_valid, n_columns, 3)
+
+        Returns
+        -------
+        ndarray of shape (n_active, n_folds, n_valid, n_classes) or (n_active, n_folds, n_valid)
+            Probabilities, or numbers in the units of ``y``.
+        """
+        X = torch.as_tensor(X, dtype=torch.float32, device=self.device)
+        contexts = self._contexts
+
+        def outputs(weights, context, X):
+            rows = {"X": X, "column_mask": context["column_mask"]}
+            found = predict_outputs(
+                weights, context, rows, is_regression=self.task.is_regression
+            )
+            if self.task.is_regression:
+                return found.squeeze(-1) * context["target_scale"] + context["target_mean"]
+            return found.softmax(-1)
+
+        per_fold = torch.func.vmap(outputs)
+        with torch.no_grad():
+            found = torch.func.vmap(per_fold, in_dims=(0, None, None))(self.weights, contexts, X)
+        return found.double().cpu().numpy()
+
+    def drop(self, dropped):
+        """Stop adapting configurations.
+
+        Parameters
+        ----------
+        dropped : ndarray of bool of shape (n_active,)
+        """
+        kept = torch.as_tensor(np.flatnonzero(~np.asarray(dropped)), device=self.device)
+
+        def select(tensors):
+            return {name: tensor[kept] for name, tensor in tensors.items()}
+
+        self.active = [self.active[i] for i in kept.tolist()]
+        self.weights, self._hyper = select(self.weights), select(self._hyper)
+        moments = self._moments
+        self._moments = {**moments, "first": select(moments["first"])}
+        self._moments["second"] = select(moments["second"])
+
+    def _draw_step(self):
+        rng = np.random.default_rng([self.seed, self.n_steps])
+        if self._is_full_batch:
+            support = self._contexts
+        else:
+            support = _stack(
+                [
+                    _to(_draw_rows(self.task, weight, MAX_STEP_ROWS, rng), self.device)
+                    for weight in self.train_weight
+                ]
+            )
+        n_folds, n_rows = support["weight"].shape
+        n_hidden = self._anchor["second"].shape[-1]
+        generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        n_draws = 1 if self.share_noise else n_folds
+        noise = torch.rand((n_draws, 2, n_rows, n_hidden), generator=generator).to(self.device)
+        return support, noise.expand(n_folds, -1, -1, -1)
+
+
+def _support_grad(adapted, fixed, support, noise, hyper, *, is_regression):
+    rate = hyper["dropout"]
+    dropout_mask = (noise >= rate).to(noise) / (1 - rate)
+
+    def loss(adapted):
+        outputs = predict_outputs(
+            {**fixed, **adapted},
+            support,
+            support,
+            is_regression=is_regression,
+            is_context=True,
+            dropout_mask=dropout_mask,
+        )
+        return rows_loss(
+            outputs,
+            support["target"],
+            support["weight"],
+            is_regression=is_regression,
+            label_smoothing=hyper["label_smoothing"],
+        )
+
+    return torch.func.grad(loss)(adapted)
+
+
+def _adamw_each(params, grads, moments, hyper, anchor):
+    """One AdamW step with hyperparameters already shaped for each tensor."""
+    moved, first, second = {}, {}, {}
+    for name in params:
+        one = {name: params[name]}
+        state = {
+            "first": {name: moments["first"][name]},
+            "second": {name: moments["second"][name]},
+            "n_steps": moments["n_steps"],
+        }
+        new, new_state = adamw_step(
+            one,
+            {name: grads[name]},
+            state,
+            lr=hyper[name]["step_size"] * hyper[name][f"moves.{name}"],
+            weight_decay=hyper[name]["weight_decay"],
+            anchor={name: anchor[name]},
+        )
+        moved[name] = new[name]
+        first[name], second[name] = new_state["first"][name], new_state["second"][name]
+    return moved, {"first": first, "second": second, "n_steps": moments["n_steps"] + 1}
+
+
+def _propose(learner, params, task, weight, rng, device):
+    n_cells = max(1, task.X.shape[1])
+    rows = _draw_rows(task, weight, max(MAX_STEP_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng)
+    with torch.no_grad():
+        return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
+
+
+def _draw_rows(task, weight, max_rows, rng):
+    """Rows of a task as tensors: all of them, or a random part that weighs as much."""
+    if len(weight) <= max_rows:
+        return make_rows(task.X, task.y, weight, n_classes=task.n_classes)
+    present = np.flatnonzero(weight > 0)
+    drawn = np.sort(rng.permutation(present)[:max_rows])
+    drawn_weight = weight[drawn] * (weight[present].sum() / weight[drawn].sum())
+    if len(drawn) < max_rows:  # folds of unequal size are stacked
+        filling = np.resize(drawn, max_rows - len(drawn))
+        drawn = np.concatenate([drawn, filling])
+        drawn_weight = np.concatenate([drawn_weight, np.zeros(len(filling))])
+    return make_rows(task.X[drawn], task.y[drawn], drawn_weight, n_classes=task.n_classes)
+
+
+def _distinct(weights):
+    return weights[:1] if len(weights) > 1 and (weights == weights[0]).all() else weights
+
+
+def _stack(dictionaries):
+    return {name: torch.stack([d[name] for d in dictionaries]) for name in dictionaries[0]}
+
+
+def _to(tensors, device):
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def _like(values, tensor):
+    return values.view(-1, *[1] * (tensor.ndim - 1))

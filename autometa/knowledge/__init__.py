@@ -1,0 +1,5 @@
+"""Knowledge: what was learned across tasks, with its provenance."""
+
+from autometa.knowledge.initialisation import Initialisation, versions
+
+__all__ = ["Initialisation", "versions"]

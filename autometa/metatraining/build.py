@@ -1,0 +1,144 @@
+"""From a collection of tasks to a meta-learned initialisation with its provenance."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from autometa.encoding import TableEncoder
+from autometa.episodes import Episode, make_rows, query_rows
+from autometa.exceptions import InvalidInputError
+from autometa.knowledge import Initialisation, versions
+from autometa.metalearners import METALEARNERS
+from autometa.metatraining.sampler import PreparedTable, is_meta_dev
+from autometa.metatraining.stream import EpisodeBatches
+from autometa.metatraining.train import meta_train
+from autometa.tasks import fingerprint
+
+logger = logging.getLogger(__name__)
+
+
+def build_initialisation(
+    tasks,
+    budget,
+    *,
+    learner_name="maml",
+    learner_config=None,
+    seed=0,
+    folder=None,
+    device="cpu",
+    hold_out_dev=True,
+    real_share=0.6,
+    batch_size=8,
+    n_workers=1,
+    checkpoint_every_s=300.0,
+    on_progress=None,
+):
+    """Meta-train an initialisation on tasks and describe what it saw.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    budget : Budget
+    learner_name : str
+        A key of :data:`autometa.metalearners.METALEARNERS`.
+    learner_config : dict, default=None
+    seed : int
+    folder : path, default=None
+        For checkpoints; training resumes from those it holds.
+    device : str
+    hold_out_dev : bool
+        Keep the families for which :func:`is_meta_dev` is true out of training; the learning
+        curve is measured on them. False trains on every task and leaves the curve empty.
+    real_share, batch_size, n_workers, checkpoint_every_s, on_progress
+        See :func:`meta_train` and :class:`EpisodeBatches`.
+
+    Returns
+    -------
+    Initialisation
+    """
+    if learner_name not in METALEARNERS:
+        raise InvalidInputError(
+            f"Unknown learner {learner_name!r}. Choose one of {sorted(METALEARNERS)}."
+        )
+    learner_config = dict(learner_config or {})
+    tables, seen, validation = [], [], []
+    for task in tasks:
+        # each task has a generator of its own, so that adding one changes none of the others
+        rng = np.random.default_rng([seed, *task.name.encode()])
+        family = str(task.provenance.get("family", task.name))
+        if hold_out_dev and is_meta_dev(family):
+            validation.append(half_split(task, rng=rng))
+            continue
+        tables.append(PreparedTable.from_task(task, rng=rng))
+        seen.append(_describe(task, family))
+    if not tables and real_share > 0:
+        raise InvalidInputError("No task to train on. Name a corpus or suite that holds some.")
+    logger.info("%d tasks to train on, %d held out", len(tables), len(validation))
+    batches = EpisodeBatches(tables, batch_size=batch_size, real_share=real_share, seed=seed)
+    params, progress = meta_train(
+        METALEARNERS[learner_name](**learner_config),
+        batches,
+        budget,
+        seed=seed,
+        folder=None if folder is None else Path(folder),
+        validation=validation,
+        device=device,
+        n_workers=n_workers,
+        checkpoint_every_s=checkpoint_every_s,
+        on_progress=on_progress,
+    )
+    provenance = {
+        "tasks": seen,
+        "real_share": real_share,
+        "batch_size": batch_size,
+        "seed": seed,
+        "hours": round(progress["elapsed_s"] / 3600, 3),
+        "n_steps": progress["n_steps"],
+        "n_skipped": progress["n_skipped"],
+        "curve": progress["curve"],
+        "device": device,
+        "versions": versions(),
+    }
+    return Initialisation(params, learner_name, learner_config, provenance)
+
+
+def half_split(task, *, rng, max_rows=300, max_columns=64):
+    """Split a task's rows in halves, at most ``max_rows`` each: one episode of all its columns.
+
+    Classes without a row in the first half are left out of the second.
+
+    Returns
+    -------
+    Episode
+    """
+    order = rng.permutation(task.n_rows)[: 2 * max_rows]
+    n_support = (len(order) + 1) // 2
+    X = task.X.iloc[order].reset_index(drop=True)
+    y = task.y.iloc[order].reset_index(drop=True)
+    is_support = np.arange(len(order)) < n_support
+    n_classes = None
+    if task.kind != "regression":
+        codes, levels = pd.factorize(y[is_support], sort=True)
+        codes = levels.get_indexer(y)
+        is_kept = codes >= 0
+        X, y, is_support = X[is_kept], pd.Series(codes[is_kept]), is_support[is_kept]
+        n_classes = len(levels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        encoder = TableEncoder().fit(X[is_support])
+    encoded, y = encoder.transform(X)[:, :max_columns], y.to_numpy(dtype=np.float64)
+    support = make_rows(encoded[is_support], y[is_support], n_classes=n_classes)
+    query = query_rows(support, encoded[~is_support], y[~is_support], n_classes=n_classes)
+    return Episode(support, query, is_regression=n_classes is None)
+
+
+def _describe(task, family):
+    return {
+        "name": task.name,
+        "family": family,
+        "openml_id": task.provenance.get("openml_data_id"),
+        "fingerprint": fingerprint(task.X, task.y).to_dict(),
+    }

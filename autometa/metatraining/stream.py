@@ -1,0 +1,57 @@
+"""A stream of episode batches: batch i is a function of the seed and i, whoever makes it."""
+
+import itertools
+
+import numpy as np
+import torch
+
+from autometa.episodes import stack_episodes
+from autometa.metatraining.sampler import sample_episode, sample_shape
+
+
+class EpisodeBatches(torch.utils.data.Dataset):
+    """Batches of stacked episodes, addressed by number.
+
+    Parameters
+    ----------
+    tables : sequence of PreparedTable
+    batch_size : int
+        Episodes a batch.
+    real_share : float
+        Share of episodes from real tables.
+    seed : int
+
+    Examples
+    --------
+    >>> batches = EpisodeBatches([], batch_size=2, real_share=0.0, seed=0)
+    >>> bool((batches[3].query["X"] == batches[3].query["X"]).all())
+    True
+    """
+
+    def __init__(self, tables, *, batch_size, real_share, seed):
+        self.tables = tables
+        self.batch_size = batch_size
+        self.real_share = real_share
+        self.seed = seed
+
+    def __getitem__(self, number):
+        rng = np.random.default_rng([self.seed, number])
+        shape = sample_shape(rng)
+        return stack_episodes(
+            [
+                sample_episode(self.tables, shape, rng=rng, real_share=self.real_share)
+                for _ in range(self.batch_size)
+            ]
+        )
+
+
+def stream_batches(batches, *, start, n_workers):
+    """Yield batches number ``start``, ``start + 1``, … while workers prepare the next ones."""
+    loader = torch.utils.data.DataLoader(
+        batches,
+        batch_size=None,
+        sampler=itertools.count(start),
+        num_workers=n_workers,
+        prefetch_factor=4 if n_workers else None,
+    )
+    return iter(loader)

@@ -1,0 +1,195 @@
+"""The outer loop: one for every meta-learner."""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from autometa.metalearners import query_loss
+from autometa.metatraining.checkpoint import load_checkpoint, save_checkpoint
+from autometa.metatraining.stream import stream_batches
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Budget:
+    """How long meta-training runs: whichever of the two comes first.
+
+    Attributes
+    ----------
+    hours : float or None
+    n_steps : int or None
+    """
+
+    hours: float | None = None
+    n_steps: int | None = None
+
+    def share_used(self, elapsed_s, n_steps):
+        shares = [0.0]
+        if self.hours is not None:
+            shares.append(elapsed_s / (self.hours * 3600))
+        if self.n_steps is not None:
+            shares.append(n_steps / self.n_steps)
+        return max(shares)
+
+
+def meta_train(
+    learner,
+    batches,
+    budget,
+    *,
+    seed,
+    folder=None,
+    validation=(),
+    device="cpu",
+    meta_lr=1e-3,
+    n_workers=1,
+    checkpoint_every_s=300.0,
+    on_progress=None,
+):
+    """Move meta-parameters down the meta-gradient of a stream of episodes.
+
+    AdamW with warm-up, cosine decay and gradient clipping; what is returned is a running
+    average of the parameters.
+
+    Parameters
+    ----------
+    learner : MetaLearner
+    batches : EpisodeBatches
+    budget : Budget
+        The cosine ends with it.
+    seed : int
+        Of the first parameters.
+    folder : path, default=None
+        Where checkpoints go; where it holds some, training resumes from the newest.
+    validation : sequence of Episode
+        Unstacked episodes of tasks that are not trained on, for the learning curve.
+    device : str
+    meta_lr : float
+    n_workers : int
+        Processes that prepare episodes.
+    checkpoint_every_s : float
+        Seconds between checkpoints, each with a point of the learning curve.
+    on_progress : callable, default=None
+        Called with a dictionary after every step.
+
+    Returns
+    -------
+    params : dict of Tensor
+        On the CPU.
+    progress : dict
+        ``n_steps``, ``elapsed_s``, ``n_skipped`` and the learning ``curve``.
+    """
+    params = {name: p.to(device).requires_grad_() for name, p in learner.init_params(seed).items()}
+    average = {name: param.detach().clone() for name, param in params.items()}
+    optimiser = torch.optim.AdamW(params.values(), lr=meta_lr, weight_decay=1e-4)
+    progress = {"n_steps": 0, "elapsed_s": 0.0, "n_skipped": 0, "curve": []}
+    resumed = load_checkpoint(folder) if folder is not None else None
+    if resumed is not None:
+        tensors, progress = resumed
+        _restore(tensors, params, average, optimiser)
+        logger.info("resumed after %d steps", progress["n_steps"])
+    started, elapsed_before = time.monotonic(), progress["elapsed_s"]
+    last_checkpoint = started
+
+    def checkpoint():
+        progress["curve"].append(
+            {
+                "n_steps": progress["n_steps"],
+                "elapsed_s": round(progress["elapsed_s"], 1),
+                **validate(learner, average, validation),
+            }
+        )
+        if folder is not None:
+            save_checkpoint(folder, _snapshot(params, average, optimiser), progress)
+
+    stream = stream_batches(batches, start=progress["n_steps"], n_workers=n_workers)
+    while True:
+        share = budget.share_used(progress["elapsed_s"], progress["n_steps"])
+        if share >= 1:
+            break
+        n_steps = progress["n_steps"]
+        decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
+        for group in optimiser.param_groups:
+            group["lr"] = meta_lr * decay * min(1.0, (n_steps + 1) / 200)
+        episodes = _to_device(next(stream), device)
+        values = {name: param.detach() for name, param in params.items()}
+        grads, loss = learner.meta_grad(values, episodes)
+        for name, param in params.items():
+            param.grad = grads[name]
+        norm = torch.nn.utils.clip_grad_norm_(params.values(), 1.0)
+        if torch.isfinite(norm):
+            optimiser.step()
+        else:
+            progress["n_skipped"] += 1
+        keep = min(0.999, (n_steps + 1) / (n_steps + 10))
+        with torch.no_grad():
+            for name, param in params.items():
+                average[name].lerp_(param, 1 - keep)
+        progress["n_steps"] += 1
+        now = time.monotonic()
+        progress["elapsed_s"] = elapsed_before + now - started
+        if now - last_checkpoint > checkpoint_every_s:
+            checkpoint()
+            last_checkpoint = time.monotonic()
+        if on_progress is not None:
+            on_progress({**progress, "loss": float(loss), "share": min(1.0, share)})
+    checkpoint()
+    return {name: value.cpu() for name, value in average.items()}, progress
+
+
+def validate(learner, params, episodes):
+    """Measure the mean query loss before and after adapting, for classes and for numbers.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    losses = {}
+    for episode in episodes:
+        kind = "numbers" if episode.is_regression else "classes"
+        support, query, is_regression = episode.support, episode.query, episode.is_regression
+        device = next(iter(params.values())).device
+        support, query = ({n: t.to(device) for n, t in rows.items()} for rows in (support, query))
+        before = learner.propose(params, support, is_regression=is_regression)
+        after = learner.adapt(params, support, is_regression=is_regression, weights=before)
+        for stage, weights in (("unadapted", before), ("adapted", after)):
+            loss = query_loss(weights, support, query, is_regression=is_regression)
+            losses.setdefault(f"{kind}_{stage}", []).append(float(loss))
+    return {name: round(float(np.mean(values)), 4) for name, values in losses.items()}
+
+
+def _to_device(episodes, device):
+    if device == "cpu":
+        return episodes
+    moved = (
+        {name: tensor.to(device, non_blocking=True) for name, tensor in rows.items()}
+        for rows in (episodes.support, episodes.query)
+    )
+    return type(episodes)(*moved, is_regression=episodes.is_regression)
+
+
+def _snapshot(params, average, optimiser):
+    tensors = {f"params.{name}": param for name, param in params.items()}
+    tensors |= {f"average.{name}": value for name, value in average.items()}
+    for name, param in params.items():
+        for moment, value in optimiser.state[param].items():
+            tensors[f"{moment}.{name}"] = value
+    return tensors
+
+
+def _restore(tensors, params, average, optimiser):
+    with torch.no_grad():
+        for name, param in params.items():
+            param.copy_(tensors[f"params.{name}"])
+            average[name].copy_(tensors[f"average.{name}"])
+            moments = ("step", "exp_avg", "exp_avg_sq")
+            optimiser.state[param] = {
+                moment: tensors[f"{moment}.{name}"].to(param.device if moment != "step" else "cpu")
+                for moment in moments
+                if f"{moment}.{name}" in tensors
+            }

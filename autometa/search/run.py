@@ -1,0 +1,219 @@
+"""The search: trials are asked in groups, adapted together, reported, pruned and told."""
+
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.trial import TrialState
+
+from autometa.evaluation import FoldScorer, evaluate_group
+from autometa.families import space
+from autometa.families.adapted_network import DEFAULT_CONFIG
+
+logger = logging.getLogger(__name__)
+
+#: Trials asked at once on a CPU and on a GPU.
+GROUP_SIZES = {"cpu": 8, "cuda": 32}
+#: Without a number of trials the search ends when as many trials in a row brought nothing.
+PATIENCE = 40
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    best_config : dict
+    n_steps : int
+        The best point of its learning curve.
+    best_score : float
+    interrupted : bool
+        Ctrl-C ended the search.
+    """
+
+    best_config: dict
+    n_steps: int
+    best_score: float
+    interrupted: bool
+
+
+def run_search(
+    task,
+    folds,
+    *,
+    study,
+    n_trials,
+    deadline,
+    metric,
+    initialisation,
+    device="cpu",
+    seed=0,
+    callbacks=(),
+    n_bags=4,
+    verbose=0,
+):
+    """Search the adaptation's hyperparameters.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    folds : Folds
+    study : SearchStudy
+    n_trials : int or None
+        None: until the deadline, or until :data:`PATIENCE` trials brought nothing.
+    deadline : Deadline
+        Time for refitting the best configuration ``n_bags`` times is left over.
+    metric : Metric
+    initialisation : Initialisation
+    device : str
+    seed : int
+        Of the dropout noise and of row draws; common to all trials.
+    callbacks : sequence of callable
+        ``callback(study, frozen_trial)``, as in ``Study.optimize``.
+    n_bags : int
+    verbose : int
+
+    Returns
+    -------
+    SearchResult or None
+        None where not even one point of a learning curve was reached.
+    """
+    distributions = space(is_regression=task.is_regression)
+    if not study.trials:
+        first = {name: DEFAULT_CONFIG[name] for name in distributions}
+        study.enqueue_trial(first, user_attrs={"autometa:origin": "default"})
+    scorer = FoldScorer(task, folds, metric)
+    pace = _Pace(deadline, n_bags)
+    group_size = GROUP_SIZES.get(device.partition(":")[0], 8)
+    n_done, interrupted = 0, False
+    study.is_searching, study.is_stopped = True, False
+    try:
+        while _is_unfinished(study, n_done, n_trials, deadline, pace):
+            n_asked = group_size if n_trials is None else min(group_size, n_trials - n_done)
+            if n_done == 0 and np.isfinite(deadline.remaining()):
+                n_asked = 1  # under a deadline the first proposal must not wait for the others
+            group = _Group([study.ask(distributions) for _ in range(n_asked)], pace)
+            try:
+                evaluate_group(
+                    task,
+                    folds,
+                    [trial.params for trial in group.trials],
+                    scorer=scorer,
+                    initialisation=initialisation,
+                    seed=seed,
+                    device=device,
+                    may_go_on=pace.may_go_on,
+                    report=group.report,
+                )
+            finally:
+                told = group.tell(study)
+            n_done += n_asked
+            for frozen in told:
+                for callback in callbacks:
+                    callback(study, frozen)
+            if verbose:
+                logger.info("%d trials, best score %.5g", n_done, _best(study)[0])
+    except KeyboardInterrupt:
+        interrupted = True
+        warnings.warn("Interrupted; the best model found so far is kept.", stacklevel=2)
+    finally:
+        study.is_searching = False
+    best_score, best = _best(study)
+    if best is None:
+        return None
+    config = {**DEFAULT_CONFIG, **best.params}
+    return SearchResult(config, best.user_attrs["autometa:n_steps"], best_score, interrupted)
+
+
+class _Pace:
+    """Predict from the steps taken whether the next ones and the refit still fit."""
+
+    def __init__(self, deadline, n_bags):
+        self.deadline, self.n_bags = deadline, n_bags
+        self.model_step_s = 0.0
+        self.best_n_steps = 0
+        self._last = None
+
+    def may_go_on(self, run, n_steps):
+        if not np.isfinite(self.deadline.remaining()):
+            return True
+        now = time.monotonic()
+        n_models = len(run.active) * len(run.train_weight)
+        if self._last is not None and self._last[0] is run:
+            _, then, steps_then, models_then = self._last
+            taken = (run.n_steps - steps_then) * models_then
+            self.model_step_s = max(0.5 * self.model_step_s, (now - then) / max(taken, 1))
+        if n_models:
+            self._last = (run, now, run.n_steps, n_models)
+        needed = n_steps * n_models * self.model_step_s
+        return self.deadline.remaining() > 1.3 * (needed + self.refit_s(run.n_steps + n_steps))
+
+    def refit_s(self, n_steps=0):
+        n_steps = max(n_steps if self.best_n_steps == 0 else 0, self.best_n_steps)
+        return self.n_bags * n_steps * self.model_step_s
+
+
+class _Group:
+    """Trials that run together: their curves, and what they end as."""
+
+    def __init__(self, trials, pace):
+        self.trials, self.pace = trials, pace
+        self.curves = [{} for _ in trials]
+        self.is_pruned = [False] * len(trials)
+
+    def report(self, indices, n_steps, scores):
+        pruned = []
+        for index, score in zip(indices, scores, strict=True):
+            trial, curve = self.trials[index], self.curves[index]
+            if n_steps not in curve:
+                curve[n_steps] = float(score)
+                trial.report(float(score), n_steps)
+            stale = n_steps - max(curve, key=curve.get) > max(20, 0.5 * n_steps)
+            prune = trial.should_prune()
+            self.is_pruned[index] = prune
+            pruned.append(prune or stale)
+        return np.array(pruned, dtype=bool)
+
+    def tell(self, study):
+        told = []
+        for trial, curve, is_pruned in zip(self.trials, self.curves, self.is_pruned, strict=True):
+            scores = {step: score for step, score in curve.items() if np.isfinite(score)}
+            if not scores:
+                told.append(study.tell(trial, state=TrialState.FAIL))
+                continue
+            best_step = max(scores, key=scores.get)
+            trial.set_user_attr("autometa:n_steps", best_step)
+            if "autometa:origin" not in trial.user_attrs:
+                trial.set_user_attr("autometa:origin", "sampler")
+            if is_pruned:
+                told.append(study.tell(trial, state=TrialState.PRUNED))
+            else:
+                told.append(study.tell(trial, scores[best_step]))
+        score, best = _best(study)
+        if best is not None:
+            self.pace.best_n_steps = best.user_attrs["autometa:n_steps"]
+        return told
+
+
+def _is_unfinished(study, n_done, n_trials, deadline, pace):
+    if study.is_stopped or deadline.remaining() <= pace.refit_s() or deadline.expired():
+        return False
+    if n_trials is not None:
+        return n_done < n_trials
+    values = [trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))]
+    all_trials = len(study.trials)
+    if not values:
+        return all_trials < PATIENCE
+    best_number = study.best_trial.number
+    return all_trials - best_number <= PATIENCE
+
+
+def _best(study):
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not complete:
+        return float("-inf"), None
+    best = max(complete, key=lambda trial: trial.value)
+    return best.value, best
