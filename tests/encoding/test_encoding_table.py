@@ -181,10 +181,10 @@ def test_max_levels_is_checked_at_fit():
 
 CELLS = {
     "number": st.floats(width=64) | st.none(),
-    "integer": st.integers(-(2**70), 2**70),
+    "integer": st.integers(-(2**63), 2**63 - 1),
     "text": st.text(max_size=4) | st.none(),
     "anything": st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.datetimes()
+        st.none(), st.booleans(), st.integers(-9, 9), st.floats(), st.text(max_size=3), st.datetimes()
     ),
     "date": st.datetimes() | st.none(),
     "nested": st.lists(st.integers(0, 2), max_size=2) | st.none(),
@@ -202,7 +202,8 @@ def odd_tables(draw):
         for j, kind in enumerate(kinds)
     }
     frame = pd.DataFrame(columns)
-    return frame.convert_dtypes() if draw(st.booleans()) else frame
+    with np.errstate(invalid="ignore"):  # pandas 2 warns of infinities that are no integers
+        return frame.convert_dtypes() if draw(st.booleans()) else frame
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
