@@ -2,8 +2,8 @@
 
 Every table of a corpus is sketched whole; half of its rows, shuffled and with its columns permuted,
 are then looked up among all sketches. A table of another family that is found is a false alarm.
-Made-up tables of few small whole numbers, unrelated to all, are looked up too: they are the likeliest to
-share rows by chance.
+Made-up tables of few small whole numbers, unrelated to all, are looked up too: they are the
+likeliest to share rows by chance.
 """
 
 import json

@@ -2,16 +2,12 @@
 
 from autometa.tasks._lazy import LazyTasks
 from autometa.tasks._task import Task
+from autometa.tasks.arrays import target_kind, task_from_arrays
 from autometa.tasks.corpus import read_corpus, read_index
+from autometa.tasks.files import read_table, task_from_file
 from autometa.tasks.fingerprint import Fingerprint, KnownTasks, fingerprint, row_hashes
-from autometa.tasks.frame import (
-    as_frame,
-    as_target,
-    read_table,
-    target_kind,
-    task_from_arrays,
-    task_from_file,
-)
+from autometa.tasks.frame import as_frame, as_target
+from autometa.tasks.openml import load_dataset, load_suite, load_task
 
 __all__ = [
     "Fingerprint",
@@ -21,6 +17,9 @@ __all__ = [
     "as_frame",
     "as_target",
     "fingerprint",
+    "load_dataset",
+    "load_suite",
+    "load_task",
     "read_corpus",
     "read_index",
     "read_table",

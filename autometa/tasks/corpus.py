@@ -7,7 +7,8 @@ import pandas as pd
 from autometa.exceptions import InvalidInputError
 from autometa.tasks._lazy import LazyTasks
 from autometa.tasks._task import KINDS, Task
-from autometa.tasks.frame import read_table, task_from_frame
+from autometa.tasks.arrays import task_from_frame
+from autometa.tasks.files import read_table
 
 REQUIRED_COLUMNS = ("name", "task", "target")
 

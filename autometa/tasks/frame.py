@@ -1,20 +1,15 @@
-"""Whatever the user has as a table → a plain pandas frame, and a task made of it.
+"""Whatever the user has as a table → a plain pandas frame.
 
 A plain frame has unique column names, rows counted from 0, and columns of these types only: NumPy
 numbers and booleans, ``category``, ``datetime64`` without a time zone, and ``object`` or
 (pandas >= 3) ``str`` for text, for booleans with gaps and for mixtures. Missing is NaN or NaT.
 """
 
-import gzip
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from autometa.exceptions import InvalidInputError, InvalidTableError
-from autometa.tasks._task import KINDS, Task, check_columns, check_target, sorted_labels
-
-TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet", ".arff")
+from autometa.exceptions import InvalidTableError
+from autometa.tasks._task import check_columns
 
 
 def as_frame(X) -> pd.DataFrame:
@@ -108,141 +103,15 @@ def as_target(y) -> pd.Series:
     return frame.iloc[:, 0]
 
 
-def target_kind(y) -> str:
-    """Say what kind of task a target makes.
-
-    Text, categories and booleans are classes. Numbers are classes where they are whole and few:
-    at most 20 distinct ones, and no more than the square root of the rows (2 are always few).
-
-    Returns
-    -------
-    {"binary", "multiclass", "regression"}
-
-    Examples
-    --------
-    >>> target_kind(["no", "yes", "no"]), target_kind([0.5, 1.5, 7.0])
-    ('binary', 'regression')
-    """
-    y = as_target(y)
-    n_distinct = y.nunique()
-    if pd.api.types.is_numeric_dtype(y.dtype) and y.dtype != bool:
-        n_few = max(2, min(20, int(np.sqrt(len(y)))))
-        if not _is_whole(y) or n_distinct > n_few:
-            return "regression"
-    return "binary" if n_distinct <= 2 else "multiclass"
-
-
-def task_from_arrays(
-    X, y, kind: str | None = None, *, name: str = "table", provenance=None
-) -> Task:
-    """Make a task from a table and its target.
-
-    Parameters
-    ----------
-    X : table
-        Whatever :func:`as_frame` accepts.
-    y : target
-        Whatever :func:`as_target` accepts.
-    kind : {"binary", "multiclass", "regression", "classification"}, optional
-        ``"classification"`` is binary or multiclass as the labels say; by default
-        :func:`target_kind` decides.
-    name : str
-    provenance : mapping, optional
-        Beside ``source``, which is "arrays" unless given.
-
-    Examples
-    --------
-    >>> task_from_arrays([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0, 1, 0])
-    <Task 'table': 3 x 2, binary>
-    """
-    X, y = as_frame(X), as_target(y)
-    if kind is None:
-        kind = target_kind(y)
-    elif kind == "classification":
-        check_target(y, len(X), "multiclass")
-        kind = "binary" if len(sorted_labels(y)) <= 2 else "multiclass"
-    elif kind not in KINDS:
-        raise InvalidInputError(f"kind must be one of {[*KINDS, 'classification']}, got {kind!r}.")
-    if kind != "regression" and pd.api.types.is_float_dtype(y.dtype) and not _is_whole(y):
-        raise InvalidTableError(
-            "Unknown label type: continuous. Classes cannot be fractional or infinite numbers "
-            f"(found {float(y[y.mod(1) != 0].iloc[0])!r}). Use kind='regression', or y.astype(str)."
-        )
-    if kind == "regression" and y.dtype == bool:
-        y = y.astype(float)
-    return Task(name, X, y, kind, provenance={"source": "arrays", **(provenance or {})})
-
-
-def read_table(path) -> pd.DataFrame:
-    """Read a table from a CSV (also gzipped), Parquet or ARFF file.
-
-    A CSV file needs a header line; its delimiter may be a comma, a semicolon or a tab.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "table.csv")
-    ...     _ = path.write_text("age;city\\n31;Bonn\\n45;Ulm\\n")
-    ...     read_table(path).columns.tolist()
-    ['age', 'city']
-    """
-    path = Path(path)
-    ending = next((e for e in TABLE_ENDINGS if path.name.lower().endswith(e)), None)
-    if ending is None:
-        raise InvalidInputError(
-            f"Cannot tell what kind of table {path} is. Accepted endings: "
-            f"{', '.join(TABLE_ENDINGS)}."
-        )
-    if not path.is_file():
-        raise InvalidInputError(f"There is no file {path}. Check the spelling and the folder.")
-    read = {".parquet": _read_parquet, ".arff": _read_arff}.get(ending, _read_csv)
-    try:
-        frame = read(path)
-    except OSError as error:
-        raise InvalidInputError(f"Cannot read {path}: {_first_line(error)}.") from error
-    return as_frame(frame)
-
-
-def task_from_file(path, target: str, kind: str | None = None) -> Task:
-    """Make a task from a table file and the name of its target column.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "loans.csv")
-    ...     _ = path.write_text("age,paid\\n31,no\\n45,yes\\n")
-    ...     task_from_file(path, "paid")
-    <Task 'loans': 2 x 1, binary>
-    """
-    frame = read_table(path)
-    name = Path(path).name.split(".")[0]
-    return task_from_frame(
-        frame, target, kind, name=name, provenance={"source": "file", "file": Path(path).name}
-    )
-
-
-def task_from_frame(frame: pd.DataFrame, target, kind=None, *, name, provenance) -> Task:
-    """Split the target column off a plain frame and make a task."""
-    if target not in frame.columns:
-        columns = [str(column) for column in frame.columns]
-        shown = ", ".join(columns[:10]) + (", ..." if len(columns) > 10 else "")
-        raise InvalidTableError(f"{name} has no column {target!r}. Its columns: {shown}.")
-    provenance = {**provenance, "target": str(target)}
-    X = frame.drop(columns=[target])
-    return task_from_arrays(X, frame[target], kind, name=name, provenance=provenance)
-
-
 def _to_pandas(X) -> pd.DataFrame:
     """A pandas frame with whatever column types ``X`` has; shares memory where it can."""
     if isinstance(X, pd.DataFrame):
         return X
     module = _module(X)
     if module == "polars" and type(X).__name__ == "DataFrame":
-        return _arrow_to_pandas(X.to_arrow())
+        return arrow_to_pandas(X.to_arrow())
     if module == "pyarrow" and type(X).__name__ in ("Table", "RecordBatch"):
-        return _arrow_to_pandas(X)
+        return arrow_to_pandas(X)
     if module == "polars" and type(X).__name__ == "LazyFrame":
         raise InvalidTableError("A polars LazyFrame holds no rows yet. Call X.collect() first.")
     if hasattr(X, "tocsr"):
@@ -285,7 +154,7 @@ def _list_to_pandas(rows) -> pd.DataFrame:
     return pd.DataFrame([list(row) for row in rows])
 
 
-def _arrow_to_pandas(table) -> pd.DataFrame:
+def arrow_to_pandas(table) -> pd.DataFrame:
     check_columns(table.schema.names)
     return table.to_pandas(date_as_object=False, ignore_metadata=True)
 
@@ -390,66 +259,3 @@ def _plain_objects(column: pd.Series) -> pd.Series:
     if content in ("empty", "integer", "floating", "mixed-integer-float"):
         return column.astype(float) if missing.any() else column.infer_objects()
     return column.infer_objects() if content in ("boolean", "string") else column
-
-
-def _is_whole(y: pd.Series) -> bool:
-    """Whether numbers are finite and without a fraction."""
-    values = y.to_numpy()
-    return values.dtype.kind in "iub" or bool(
-        np.all(values == np.round(values)) & np.all(np.isfinite(values))
-    )
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        opener = gzip.open if path.suffix.lower() == ".gz" else open
-        with opener(path, "rt", encoding="utf-8-sig") as file:
-            header = file.readline()
-        delimiter = max(",;\t", key=header.count)
-        options = {"sep": delimiter, "encoding": "utf-8-sig"}
-        # pandas would silently rename the second of two equal names.
-        names = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna()
-        check_columns(names)
-        return pd.read_csv(path, low_memory=False, **options)
-    except InvalidTableError:
-        raise
-    except ValueError as error:  # pandas' ParserError and EmptyDataError, and bad UTF-8
-        raise InvalidTableError(
-            f"{path} is no readable CSV table: {_first_line(error)}."
-        ) from error
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyarrow.parquet
-
-    try:
-        return _arrow_to_pandas(pa.parquet.ParquetFile(path).read())
-    except pa.ArrowException as error:
-        raise InvalidTableError(f"{path} is no readable Parquet: {_first_line(error)}.") from error
-
-
-def _read_arff(path: Path) -> pd.DataFrame:
-    import arff
-
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = arff.load(file)
-    except (arff.ArffException, UnicodeDecodeError) as error:
-        raise InvalidTableError(
-            f"{path} is no readable (dense) ARFF table: {_first_line(error)}."
-        ) from error
-    names = [name for name, _ in content["attributes"]]
-    check_columns(names)
-    frame = pd.DataFrame(content["data"], columns=names, dtype=object)
-    for name, domain in content["attributes"]:
-        if isinstance(domain, list):
-            frame[name] = pd.Categorical(frame[name], categories=domain)
-        elif domain != "STRING":
-            frame[name] = frame[name].astype(float)
-    return frame
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")

@@ -1,0 +1,118 @@
+"""A table, or a task, from a file."""
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+
+from autometa.exceptions import InvalidInputError, InvalidTableError
+from autometa.tasks._task import Task, check_columns
+from autometa.tasks.arrays import task_from_frame
+from autometa.tasks.frame import arrow_to_pandas, as_frame
+
+TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet", ".arff")
+
+
+def read_table(path) -> pd.DataFrame:
+    """Read a table from a CSV (also gzipped), Parquet or ARFF file.
+
+    A CSV file needs a header line; its delimiter may be a comma, a semicolon or a tab.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "table.csv")
+    ...     _ = path.write_text("age;city\\n31;Bonn\\n45;Ulm\\n")
+    ...     read_table(path).columns.tolist()
+    ['age', 'city']
+    """
+    path = Path(path)
+    ending = next((e for e in TABLE_ENDINGS if path.name.lower().endswith(e)), None)
+    if ending is None:
+        raise InvalidInputError(
+            f"Cannot tell what kind of table {path} is. Accepted endings: "
+            f"{', '.join(TABLE_ENDINGS)}."
+        )
+    if not path.is_file():
+        raise InvalidInputError(f"There is no file {path}. Check the spelling and the folder.")
+    read = {".parquet": _read_parquet, ".arff": _read_arff}.get(ending, _read_csv)
+    try:
+        frame = read(path)
+    except OSError as error:
+        raise InvalidInputError(f"Cannot read {path}: {_first_line(error)}.") from error
+    return as_frame(frame)
+
+
+def task_from_file(path, target: str, kind: str | None = None) -> Task:
+    """Make a task from a table file and the name of its target column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "loans.csv")
+    ...     _ = path.write_text("age,paid\\n31,no\\n45,yes\\n")
+    ...     task_from_file(path, "paid")
+    <Task 'loans': 2 x 1, binary>
+    """
+    frame = read_table(path)
+    name = Path(path).name.split(".")[0]
+    return task_from_frame(
+        frame, target, kind, name=name, provenance={"source": "file", "file": Path(path).name}
+    )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    try:
+        opener = gzip.open if path.suffix.lower() == ".gz" else open
+        with opener(path, "rt", encoding="utf-8-sig") as file:
+            header = file.readline()
+        delimiter = max(",;\t", key=header.count)
+        options = {"sep": delimiter, "encoding": "utf-8-sig"}
+        # pandas would silently rename the second of two equal names.
+        names = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna()
+        check_columns(names)
+        return pd.read_csv(path, low_memory=False, **options)
+    except InvalidTableError:
+        raise
+    except ValueError as error:  # pandas' ParserError and EmptyDataError, and bad UTF-8
+        raise InvalidTableError(
+            f"{path} is no readable CSV table: {_first_line(error)}."
+        ) from error
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        return arrow_to_pandas(pa.parquet.ParquetFile(path).read())
+    except pa.ArrowException as error:
+        raise InvalidTableError(f"{path} is no readable Parquet: {_first_line(error)}.") from error
+
+
+def _read_arff(path: Path) -> pd.DataFrame:
+    import arff
+
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            content = arff.load(file)
+    except (arff.ArffException, UnicodeDecodeError) as error:
+        raise InvalidTableError(
+            f"{path} is no readable (dense) ARFF table: {_first_line(error)}."
+        ) from error
+    names = [name for name, _ in content["attributes"]]
+    check_columns(names)
+    frame = pd.DataFrame(content["data"], columns=names, dtype=object)
+    for name, domain in content["attributes"]:
+        if isinstance(domain, list):
+            frame[name] = pd.Categorical(frame[name], categories=domain)
+        elif domain != "STRING":
+            frame[name] = frame[name].astype(float)
+    return frame
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
