@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from openml_server import OpenMLServer
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -62,6 +65,35 @@ def test_the_demo_reads_a_file(tmp_path):
     )
 
     assert "numbers: 60 rows to learn from, 20 to predict" in printed
+
+
+def test_the_suite_example_gets_its_tasks_from_the_server_of_the_openml_client(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(90, 3)).round(3), columns=["a", "b", "c"])
+    frame["kind"] = pd.Categorical(np.where(frame["a"] + frame["b"] > 0, "yes", "no"))
+    datasets = {
+        61: {"name": "kinds", "frame": frame, "target": "kind"},
+        62: {"name": "numbers", "frame": frame, "target": "c", "task_type": 2},
+    }
+    settings, folder = tmp_path / "settings", tmp_path / "empty"
+    (settings / "openml").mkdir(parents=True)
+    folder.mkdir()
+
+    with OpenMLServer(datasets, {"two-tasks": [1061, 1062]}) as server:
+        (settings / "openml" / "config").write_text(
+            f"server={server.url}\napikey=any\ncachedir={tmp_path / 'cache'}\n"
+        )
+        printed = run_python(
+            *(ROOT / "examples" / "from_an_openml_suite.py", "two-tasks"),
+            folder=folder,
+            XDG_CONFIG_HOME=str(settings),
+            XDG_CACHE_HOME=str(tmp_path),
+            OPENML_CACHE_DIR=str(tmp_path / "cache"),
+            no_proxy="127.0.0.1",
+        )
+
+    scores = dict(line.split()[:2] for line in printed.splitlines() if line.strip())
+    assert scores == {"kinds-t1061": "accuracy", "numbers-t1062": "R2"}
 
 
 def test_all_examples_are_tested():
