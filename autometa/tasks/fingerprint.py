@@ -322,13 +322,9 @@ def _level_keys(levels) -> np.ndarray:
     if levels.dtype.kind in "biuf":
         return _number_keys(levels)
     if levels.dtype.kind == "M":
-        texts = [
-            text.replace("T", " ") for text in np.datetime_as_string(levels, unit="s").tolist()
-        ]
-        texts = [text.removesuffix(" 00:00:00") for text in texts]
-    else:
-        texts = [str(level).strip(" \t\r\n'\"").casefold() for level in levels]
-        texts = [_BOOLEAN_TEXTS.get(text, text) for text in texts]
+        levels = np.char.replace(np.datetime_as_string(levels, unit="s"), "T", " ")
+    texts = [str(level).strip(" \t\r\n'\"").casefold() for level in levels]
+    texts = [_BOOLEAN_TEXTS.get(text, text.removesuffix(" 00:00:00")) for text in texts]
     keys = np.array([_text_key(text) for text in texts], dtype=np.int64)
     numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=float)
     is_number = ~np.isnan(numbers)

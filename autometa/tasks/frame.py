@@ -212,9 +212,10 @@ def _plain_column(column: pd.Series) -> pd.Series:
     if isinstance(dtype, pd.PeriodDtype):
         return column.dt.to_timestamp()
     if isinstance(dtype, pd.SparseDtype):
-        return _plain_column(column.sparse.to_dense())
+        dense = column.sparse.to_dense()
+        return dense if _is_plain(dense.dtype) else _plain_column(dense)
     if isinstance(dtype, pd.IntervalDtype):
-        return column.astype(object).where(column.isna(), column.astype(str))
+        return _plain_objects(column.astype(object).where(column.isna(), column.astype(str)))
     if dtype.kind == "m":
         return column.dt.total_seconds()
     if dtype.kind == "c":

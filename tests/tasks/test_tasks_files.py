@@ -1,0 +1,92 @@
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa.exceptions import AutoMetaError
+from autometa.tasks import read_table, task_from_file
+
+TABLE = pd.DataFrame(
+    {"age": [31.5, None, 28.0], "city": ["Bonn", "Ulm", "Bonn"], "paid": ["no", "yes", "no"]}
+)
+ARFF = """@RELATION loans
+@ATTRIBUTE age REAL
+@ATTRIBUTE city STRING
+@ATTRIBUTE paid {yes,no}
+@DATA
+31.5,Bonn,no
+?,Ulm,yes
+28,Bonn,no
+"""
+
+
+def write(folder, ending):
+    path = folder / f"loans{ending}"
+    if ending == ".parquet":
+        TABLE.to_parquet(path, index=False)
+    elif ending == ".arff":
+        path.write_text(ARFF)
+    elif ending == ".csv.gz":
+        path.write_bytes(gzip.compress(TABLE.to_csv(index=False).encode()))
+    else:
+        path.write_text(TABLE.to_csv(index=False))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".CSV", ".csv.gz", ".parquet", ".arff"])
+def test_a_task_comes_out_of_every_kind_of_file(tmp_path, ending):
+    task = task_from_file(write(tmp_path, ending), "paid")
+
+    assert (task.name, task.kind, task.classes.tolist()) == ("loans", "binary", ["no", "yes"])
+    np.testing.assert_array_equal(task.X["age"], TABLE["age"])
+    assert task.X["city"].tolist() == TABLE["city"].tolist()
+    assert task.provenance == {"source": "file", "file": f"loans{ending}", "target": "paid"}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_read_off_the_header(tmp_path, delimiter):
+    path = tmp_path / "t.csv"
+    path.write_text("\ufeff" + TABLE.to_csv(index=False, sep=delimiter), encoding="utf-8")
+
+    assert read_table(str(path)).columns.tolist() == ["age", "city", "paid"]
+
+
+def test_arff_nominals_become_categories(tmp_path):
+    paid = read_table(write(tmp_path, ".arff"))["paid"]
+
+    assert paid.cat.categories.tolist() == ["yes", "no"]
+
+
+def test_the_kind_of_a_file_s_task_can_be_given(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,1\n2,2\n3,1\n")
+
+    assert task_from_file(path, "b").kind == "binary"
+    assert task_from_file(path, "b", kind="regression").kind == "regression"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", None, "There is no file .*t.csv"),
+        ("t.xlsx", b"", "Accepted endings: .csv, .csv.gz, .parquet, .arff"),
+        ("t.csv", b"", "no readable CSV"),
+        ("t.csv", b"a,a\n1,2\n", "Duplicate column names: 'a'"),
+        ("t.csv", b'a,b\n1,"2\n', "no readable CSV"),
+        ("t.csv", b"a,b\n1,\xff\n", "no readable CSV"),
+        ("t.csv.gz", b"a,b\n1,2\n", "Cannot read .*t.csv.gz"),
+        ("t.parquet", b"a,b\n1,2\n", "no readable Parquet"),
+        ("t.arff", b"a,b\n1,2\n", "no readable .*ARFF"),
+        ("t.csv", b"a,b\n1,2\n", "t has no column 'y'. Its columns: a, b"),
+    ],
+)
+def test_what_is_no_table_file_is_refused_in_one_line(tmp_path, name, content, message):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(AutoMetaError, match=message) as caught:
+        task_from_file(path, "y")
+
+    assert "\n" not in str(caught.value)
