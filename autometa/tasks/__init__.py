@@ -8,6 +8,7 @@ from autometa.tasks.files import read_table, task_from_file
 from autometa.tasks.fingerprint import Fingerprint, KnownTasks, fingerprint, row_hashes
 from autometa.tasks.frame import as_frame, as_target
 from autometa.tasks.openml import load_dataset, load_suite, load_task
+from autometa.tasks.synthetic import sample_prior_task
 
 __all__ = [
     "Fingerprint",
@@ -24,6 +25,7 @@ __all__ = [
     "read_index",
     "read_table",
     "row_hashes",
+    "sample_prior_task",
     "target_kind",
     "task_from_arrays",
     "task_from_file",
