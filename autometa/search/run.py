@@ -93,7 +93,7 @@ def run_search(
     try:
         while _is_unfinished(study, n_done, n_trials, deadline, pace):
             n_asked = group_size if n_trials is None else min(group_size, n_trials - n_done)
-            if n_done == 0 and np.isfinite(deadline.remaining()):
+            if n_done == 0 and np.isfinite(deadline.left_s):
                 n_asked = 1  # under a deadline the first proposal must not wait for the others
             group = _Group([study.ask(distributions) for _ in range(n_asked)], pace)
             try:
@@ -138,7 +138,7 @@ class _Pace:
         self._last = None
 
     def may_go_on(self, run, n_steps):
-        if not np.isfinite(self.deadline.remaining()):
+        if not np.isfinite(self.deadline.left_s):
             return True
         now = time.monotonic()
         n_models = len(run.active) * len(run.train_weight)
@@ -149,7 +149,7 @@ class _Pace:
         if n_models:
             self._last = (run, now, run.n_steps, n_models)
         needed = n_steps * n_models * self.model_step_s
-        return self.deadline.remaining() > 1.3 * (needed + self.refit_s(run.n_steps + n_steps))
+        return self.deadline.left_s > 1.3 * (needed + self.refit_s(run.n_steps + n_steps))
 
     def refit_s(self, n_steps=0):
         n_steps = max(n_steps if self.best_n_steps == 0 else 0, self.best_n_steps)
@@ -199,7 +199,7 @@ class _Group:
 
 
 def _is_unfinished(study, n_done, n_trials, deadline, pace):
-    if study.is_stopped or deadline.remaining() <= pace.refit_s() or deadline.expired():
+    if study.is_stopped or deadline.left_s <= pace.refit_s() or deadline.expired():
         return False
     if n_trials is not None:
         return n_done < n_trials
