@@ -21,6 +21,7 @@ class Columns(NamedTuple):
     """
 
     numbers: np.ndarray  # (n_rows, n_number_columns), NaN where missing; booleans and dates too
+    ranks: np.ndarray  # like numbers: mid-ranks in (0, 1), NaN where missing
     levels: np.ndarray  # (n_rows, n_category_columns), 0 = the most frequent level, -1 = missing
     target: np.ndarray  # (n_rows,), floats in regression, else class indices
     kinds: list  # of every column: number, boolean, date or category
@@ -60,13 +61,8 @@ def read_columns(task, rng):
     numbers = np.column_stack(numbers) if numbers else np.empty((len(X), 0))
     levels = np.column_stack(levels) if levels else np.empty((len(X), 0), dtype=np.int64)
     rows, number_order, level_order = _content_order(numbers, levels, target)
-    return Columns(
-        numbers[rows][:, number_order],
-        levels[rows][:, level_order],
-        target[rows],
-        kinds,
-        is_regression,
-    )
+    numbers, levels = numbers[rows][:, number_order], levels[rows][:, level_order]
+    return Columns(numbers, mid_ranks(numbers), levels, target[rows], kinds, is_regression)
 
 
 def _kind(column):
@@ -89,10 +85,7 @@ def _read_dates(column):
 
 def _read_levels(column):
     """Number the levels by falling frequency, equal ones in the order of their texts."""
-    try:
-        codes, levels = pd.factorize(column.astype(object))
-    except TypeError:  # lists and other values that have no hash
-        codes, levels = pd.factorize(column.map(str, na_action="ignore").astype(object))
+    codes, levels = pd.factorize(column.astype(object))
     counts = np.bincount(codes[codes >= 0], minlength=len(levels))
     order = sorted(range(len(levels)), key=lambda i: (-counts[i], str(levels[i])))
     place = np.full(len(levels) + 1, -1)  # the last is for the code -1
@@ -137,6 +130,6 @@ def mid_ranks(values):
     return (ranks - 0.5) / np.maximum((~np.isnan(ranks)).sum(axis=0), 1)
 
 
-def normal_scores(values):
+def normal_scores(ranks):
     """Give the normal quantile of each mid-rank, 0 where missing."""
-    return np.nan_to_num(ndtri(mid_ranks(values)))
+    return np.nan_to_num(ndtri(ranks))

@@ -34,8 +34,10 @@ def information(task, columns):
     .. [2] Rivolli et al., "Meta-features for meta-learning", 2022.
     .. [3] Miller, "Note on the bias of information estimates", 1955.
     """
-    target = _bins(columns.target[:, None])[:, 0] if columns.is_regression else columns.target
-    features = np.hstack([_bins(columns.numbers), columns.levels.clip(max=MAX_LEVELS) + 1])
+    target = (
+        _bins(mid_ranks(columns.target[:, None])[:, 0]) if columns.is_regression else columns.target
+    )
+    features = np.hstack([_bins(columns.ranks), columns.levels.clip(max=MAX_LEVELS) + 1])
     target_entropy, n_target_bins = _entropy(target)
     entropies, relative, shared = [], [], []
     for feature in features.T:
@@ -61,9 +63,9 @@ def information(task, columns):
     return result
 
 
-def _bins(numbers):
+def _bins(ranks):
     """Number the bins of equal frequency from 1; 0 is for missing values."""
-    return 1 + np.nan_to_num(np.floor(mid_ranks(numbers) * N_BINS), nan=-1).astype(np.int64)
+    return 1 + np.nan_to_num(np.floor(ranks * N_BINS), nan=-1).astype(np.int64)
 
 
 def _entropy(codes):

@@ -6,7 +6,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from autometa.metafeatures._columns import normal_scores
+from autometa.metafeatures._columns import mid_ranks, normal_scores
 
 MAX_ROWS = 1_000
 MAX_COLUMNS = 50
@@ -74,12 +74,12 @@ def _design(columns):
     rows = slice(MAX_ROWS)
     levels = columns.levels[rows]
     indicators = [levels == level for level in range(min(levels.max(initial=-1) + 1, MAX_LEVELS))]
-    X = np.hstack([normal_scores(columns.numbers[rows]), *indicators])
+    X = np.hstack([normal_scores(columns.ranks[rows]), *indicators])
     X = X[:, X.min(axis=0) < X.max(axis=0)]
     if X.shape[1] > MAX_COLUMNS:
         X = X[:, np.linspace(0, X.shape[1] - 1, MAX_COLUMNS).astype(int)]
     y = columns.target[rows]
-    return X, normal_scores(y[:, None])[:, 0] if columns.is_regression else y
+    return X, normal_scores(mid_ranks(y[:, None]))[:, 0] if columns.is_regression else y
 
 
 def _folds(y, is_regression):

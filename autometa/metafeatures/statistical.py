@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autometa.metafeatures._columns import normal_scores
+from autometa.metafeatures._columns import mid_ranks, normal_scores
 
 # A kurtosis grows with the number of rows where one value is far off; comparable up to here.
 MAX_MOMENT = 100.0
@@ -84,8 +84,9 @@ def _moments(values):
     centered = values - np.nansum(values, axis=0) / n_present
     sd = np.sqrt(np.nansum(centered**2, axis=0) / n_present)
     z = centered / np.where(sd > 1e-12, sd, np.inf)
-    skewness = np.nansum(z**3, axis=0) / n_present
-    kurtosis = np.where(sd > 1e-12, np.nansum(z**4, axis=0) / n_present - 3, 0.0)
+    square = z * z  # many times faster than z**3 and z**4
+    skewness = np.nansum(square * z, axis=0) / n_present
+    kurtosis = np.where(sd > 1e-12, np.nansum(square * square, axis=0) / n_present - 3, 0.0)
     return skewness.clip(-MAX_MOMENT, MAX_MOMENT), kurtosis.clip(max=MAX_MOMENT)
 
 
@@ -102,7 +103,7 @@ def _distinct_share(values):
 
 
 def _correlations(columns):
-    scores = _standardised(normal_scores(columns.numbers))
+    scores = _standardised(normal_scores(columns.ranks))
     n_rows, n_columns = scores.shape
     if not n_columns:
         return {}
@@ -116,7 +117,7 @@ def _correlations(columns):
     result["pca_first_share"] = shares[0]
     result["pca_95_share"] = (1 + np.sum(shares < 0.95 - 1e-9)) / n_columns
     if columns.is_regression or columns.target.max() <= 1:
-        target = _standardised(normal_scores(columns.target[:, None]))
+        target = _standardised(normal_scores(mid_ranks(columns.target[:, None])))
         if target.any():
             with_target = np.abs(scores.T @ target / n_rows)
             result["target_correlation_mean"] = with_target.mean()
