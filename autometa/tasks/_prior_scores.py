@@ -8,9 +8,9 @@ import numpy as np
 
 from autometa.tasks._prior_draws import (
     activate,
+    draw_relevance,
     log_uniform,
     log_uniform_int,
-    draw_relevance,
     pick,
     standardise,
 )
