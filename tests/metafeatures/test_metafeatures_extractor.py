@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 import warnings
 
 import numpy as np
@@ -190,6 +191,16 @@ def test_odd_tables_give_no_infinity_and_no_warning(data):
     rows = data.draw(st.permutations(range(n_rows)))
     again = compute_metafeatures(X.iloc[rows, ::-1], [y[i] for i in rows], kind)
     assert again == pytest.approx(found, nan_ok=True, abs=1e-9)
+
+
+def test_a_table_of_100000_rows_and_100_columns_takes_less_than_a_second():
+    rng = np.random.default_rng(0)
+    task = task_from_arrays(rng.normal(size=(100_000, 100)), rng.integers(0, 2, 100_000))
+    start_s = time.process_time()  # not what else the machine is busy with
+
+    MetaFeatureExtractor().transform([task])
+
+    assert time.process_time() - start_s < 1
 
 
 def test_real_tasks_are_described_without_infinities(corpus):
