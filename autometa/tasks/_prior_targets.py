@@ -85,7 +85,7 @@ def _class_shares(rng, n_classes):
         return np.array([share, 1 - share] if rng.random() < 0.5 else [1 - share, share])
     if rng.random() < 0.25:
         return np.full(n_classes, 1 / n_classes)
-    return rng.dirichlet(np.full(n_classes, log_uniform(rng, 0.8, 20)))
+    return rng.dirichlet(np.full(n_classes, log_uniform(rng, 1.5, 40)))
 
 
 def _cut(rng, score, shares):
@@ -101,7 +101,7 @@ def _cut(rng, score, shares):
     return labels
 
 
-def _argmax(scores, shares, n_rounds=4):
+def _argmax(scores, shares, n_rounds=6):
     """Take the class of the largest score, offset so that the classes come near their shares."""
     n_rows, n_classes = scores.shape
     wanted = np.log(shares + 1 / n_rows)
