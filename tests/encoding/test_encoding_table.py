@@ -184,7 +184,12 @@ CELLS = {
     "integer": st.integers(-(2**63), 2**63 - 1),
     "text": st.text(max_size=4) | st.none(),
     "anything": st.one_of(
-        st.none(), st.booleans(), st.integers(-9, 9), st.floats(), st.text(max_size=3), st.datetimes()
+        st.none(),
+        st.booleans(),
+        st.integers(-9, 9),
+        st.floats(),
+        st.text(max_size=3),
+        st.datetimes(),
     ),
     "date": st.datetimes() | st.none(),
     "nested": st.lists(st.integers(0, 2), max_size=2) | st.none(),
@@ -206,7 +211,7 @@ def odd_tables(draw):
         return frame.convert_dtypes() if draw(st.booleans()) else frame
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(table=odd_tables())
 def test_odd_tables_give_finite_numbers_row_by_row(table):
     with warnings.catch_warnings():
