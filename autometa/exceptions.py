@@ -13,6 +13,10 @@ class InvalidTableError(InvalidInputError):
     """A table or target cannot be used as it is."""
 
 
+class NestedCellError(InvalidTableError, TypeError):
+    """A cell of a table holds several values, such as a list or a dict."""
+
+
 class ColumnMismatchError(InvalidTableError):
     """A table at prediction has other columns, or columns of another type, than at fit."""
 

@@ -1,0 +1,40 @@
+"""Where tensors live: the one place that turns ``device`` into a name torch knows."""
+
+from autometa.exceptions import InvalidInputError
+
+
+def find_device(device="auto"):
+    """Name the device to compute on.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "cuda:0", ...} or torch.device
+        ``"auto"`` is a CUDA device where there is one, else the CPU.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> find_device("cpu")
+    'cpu'
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    accepted = f"device must be 'auto', 'cpu' or 'cuda' (also 'cuda:0' and so on), got {device!r}."
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InvalidInputError(accepted) from error
+    if found.type not in ("cpu", "cuda"):
+        raise InvalidInputError(accepted)
+    n_devices = torch.cuda.device_count() if found.type == "cuda" else 1
+    if (found.index or 0) >= n_devices:
+        raise InvalidInputError(
+            f"device={device!r} was asked for, but torch sees {n_devices} CUDA devices. "
+            "Use device='auto', which takes one where there is one."
+        )
+    return str(found)

@@ -1,0 +1,218 @@
+"""What classifier and regressor share: `fit` from the table to what predicts."""
+
+import hashlib
+import math
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from autometa._deadline import Deadline
+from autometa._metrics import find_metric
+from autometa._random import as_generator
+from autometa.encoding import TableEncoder
+from autometa.estimators._canonical import CanonicalRows
+from autometa.estimators._given import check_given
+from autometa.estimators._knowledge import check_known_task, find_initialisation
+from autometa.estimators._leaderboard import leaderboard
+from autometa.estimators._options import check_options
+from autometa.estimators._threads import torch_threads
+from autometa.exceptions import ColumnMismatchError
+from autometa.tasks import as_frame
+
+#: Networks whose mean predicts, adapted from one configuration with other dropout masks.
+N_BAGS = 4
+ROWS_AT_ONCE = 2**15
+
+
+class AutoMetaEstimator(BaseEstimator):
+    """Base of the estimators; subclasses give the constructor, ``_kind`` and ``predict``."""
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Propose weights for the table, search how to adapt them, and adapt them.
+
+        Parameters
+        ----------
+        X : DataFrame (pandas or polars), pyarrow Table, array or list of shape (n_rows, n_features)
+            Numbers, booleans, categories, text and dates; values may be missing or infinite.
+        y : target of shape (n_rows,)
+        sample_weight : array-like of shape (n_rows,), optional
+            A row of weight 2 is the same as two rows, a row of weight 0 as none.
+        groups : array-like of shape (n_rows,), optional
+            Rows of one group stay on one side of every fold.
+
+        Returns
+        -------
+        self
+        """
+        with self._all_or_nothing():
+            deadline = Deadline(self.time_limit)
+            check_options(self)
+            metric = find_metric(self.metric, is_regression=self._kind == "regression")
+            given = check_given(X, y, sample_weight, groups, kind=self._kind)
+            validate_data(self, given.task.X, skip_check_array=True)
+            initialisation = find_initialisation(self.knowledge)
+            check_known_task(given.task, initialisation, self.on_known_task)
+            task, rows = self._encode_rows(given)
+            with torch_threads(self.n_jobs):
+                self._propose(task, initialisation)
+                self._search(task, given, rows, initialisation, metric, deadline)
+            self.fit_time_s_ = deadline.elapsed_s
+        return self
+
+    def _encode_rows(self, given):
+        """Bring the rows into canonical form, learn their encoding and apply it."""
+        from autometa.families import EncodedTask
+
+        rows = CanonicalRows.of(given.task.X, given.y, given.weight, given.groups)
+        self._encoder = TableEncoder().fit(rows.X, sample_weight=rows.weight)
+        self._set_target(given.task)
+        X = self._encoder.transform(rows.X).astype(np.float32)
+        weight = rows.weight * self._class_factors(rows)
+        return EncodedTask(X, rows.y, weight, self._n_classes()), rows
+
+    def _propose(self, task, initialisation):
+        """Make what there is to predict with from here on, whatever happens to the search."""
+        from autometa._device import find_device
+        from autometa.families import propose_model
+
+        self._model = propose_model(task, initialisation, device=find_device(self.device))
+        self.best_params_, self.best_score_ = {}, math.nan
+
+    def _search(self, task, given, rows, initialisation, metric, deadline):
+        """Search the configurations of the adaptation, and adapt all rows by the best."""
+        from autometa._device import find_device
+        from autometa.estimators._splits import find_folds
+        from autometa.families import adapt_model
+        from autometa.families.adapted_network import DEFAULT_CONFIG, space
+        from autometa.search import open_study, run_search
+
+        names = space(is_regression=task.is_regression)
+        self.proposals_ = [{name: DEFAULT_CONFIG[name] for name in names}]
+        # Without a seed the folds are still the same in every fit, so that a study can resume.
+        rng = as_generator(0 if self.random_state is None else self.random_state)
+        folds = find_folds(
+            self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
+        )
+        seed = int(as_generator(None).integers(2**31)) if self.random_state is None else None
+        seed = int(rng.integers(2**31)) if seed is None else seed
+        self.study_ = open_study(
+            task_description={
+                "fingerprint": _digest(rows.hashes, rows.weight),
+                "metric": metric.name,
+                "folds": _digest(folds.train_weight, folds.valid_weight),
+            },
+            storage=self.storage,
+            study_name=self.study_name,
+            seed=seed,
+        )
+        if self.n_trials == 0:
+            return
+        common = {"seed": seed, "device": find_device(self.device), "deadline": deadline}
+        found = run_search(
+            task,
+            folds,
+            study=self.study_,
+            n_trials=self.n_trials,
+            metric=metric,
+            initialisation=initialisation,
+            callbacks=self.callbacks,
+            n_bags=N_BAGS,
+            verbose=self.verbose,
+            **common,
+        )
+        if found is None:
+            return
+        try:
+            self._model = adapt_model(
+                task,
+                initialisation,
+                found.best_config,
+                n_steps=found.n_steps,
+                n_bags=N_BAGS,
+                **common,
+            )
+        except KeyboardInterrupt:
+            warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
+            return
+        self.best_params_ = {**found.best_config, "n_steps": found.n_steps}
+        self.best_score_ = found.best_score
+
+    def _predict_outputs(self, X):
+        """Predict probabilities or numbers in float64, each row's from that row alone."""
+        check_is_fitted(self)
+        frame = as_frame(X)
+        try:
+            validate_data(self, frame, reset=False, skip_check_array=True)
+        except ValueError as error:
+            raise ColumnMismatchError(str(error)) from error
+        # Names were checked, and warned about where they were missing.
+        names = getattr(self._encoder, "feature_names_in_", range(self.n_features_in_))
+        frame = frame.set_axis(list(names), axis=1)
+        with torch_threads(self.n_jobs):
+            parts = [
+                self._model.predict(self._encoder.transform(frame.iloc[i : i + ROWS_AT_ONCE]))
+                for i in range(0, max(1, len(frame)), ROWS_AT_ONCE)
+            ]
+        return np.concatenate(parts)
+
+    def save(self, folder):
+        """Write what predicts into a folder, as safetensors and JSON.
+
+        Parameters
+        ----------
+        folder : str or path
+            Made if need be; :func:`autometa.load` reads it.
+        """
+        from autometa.estimators._saved import save
+
+        check_is_fitted(self)
+        save(self, folder)
+
+    @property
+    def leaderboard_(self):
+        """Every trial as a row of a table, the best first."""
+        check_is_fitted(self)
+        return leaderboard(self.study_)
+
+    @property
+    def n_trials_(self):
+        """Number of trials in the study."""
+        check_is_fitted(self)
+        return len(self.study_.get_trials(deepcopy=False))
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "fit_time_s_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    @contextmanager
+    def _all_or_nothing(self):
+        """Leave no attributes of a fit behind where it fails."""
+        parameters = set(self.get_params(deep=False))
+        self._forget(parameters)
+        try:
+            yield
+        except BaseException:
+            self._forget(parameters)
+            raise
+
+    def _forget(self, parameters):
+        for name in set(vars(self)) - parameters:
+            if name.endswith("_") or name in ("_encoder", "_model"):
+                delattr(self, name)
+
+
+def _digest(*arrays):
+    """Write the content of arrays as a short text."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        # Weights that differ by rounding are the same ones.
+        values = array if array.dtype.kind == "u" else np.round(array, 9).astype(np.float64)
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,118 @@
+"""The canonical form of a table: what fitting sees instead of rows in some order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+# Odd, so that multiplying by it loses nothing: the order of the columns counts.
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class CanonicalRows:
+    """Distinct rows with weights, in an order that their content decides.
+
+    Whatever is computed from these alone cannot tell a row of weight 2 from two rows, a row of
+    weight 0 from no row, or one order of the rows from another.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows,)
+    weight : ndarray of shape (n_rows,)
+        Above 0. Sums to ``n_rows`` at least: weights that sum to less are scaled up.
+    groups : ndarray of shape (n_rows,) or None
+        Codes; rows of different groups are never merged.
+    row_of : ndarray of shape (n_given,)
+        The canonical row that each row given became part of.
+    given_weight : ndarray of shape (n_given,)
+        What each row given adds to the weight of its canonical row.
+    hashes : ndarray of uint64 of shape (n_rows,)
+        One a row, ascending.
+    """
+
+    X: pd.DataFrame
+    y: np.ndarray
+    weight: np.ndarray
+    groups: np.ndarray | None
+    row_of: np.ndarray
+    given_weight: np.ndarray
+    hashes: np.ndarray
+
+    @classmethod
+    def of(cls, X, y, weight, groups=None):
+        """Merge identical rows and order what is left.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_given, n_features)
+            A plain frame, see :func:`autometa.tasks.as_frame`.
+        y : ndarray of shape (n_given,)
+            Numbers.
+        weight : ndarray of shape (n_given,)
+            Above 0.
+        groups : Series of shape (n_given,), optional
+
+        Examples
+        --------
+        >>> X = pd.DataFrame({"size": [3.0, 1.0, 3.0]})
+        >>> rows = CanonicalRows.of(X, np.array([0, 1, 0]), np.ones(3))
+        >>> sorted(zip(rows.X["size"], rows.y, rows.weight))
+        [(1.0, 1, 1.0), (3.0, 0, 2.0)]
+        """
+        columns = [column for _, column in X.items()] + [pd.Series(y)]
+        if groups is not None:
+            columns.append(groups)
+        hashes = np.zeros(len(X), dtype=np.uint64)
+        for column in columns:
+            hashes = hashes * _FACTOR + _cell_hashes(column)
+        # Equal rows in order of their weights, so that their sum does not depend on the order given
+        order = np.lexsort((weight, hashes))
+        is_first = np.append(True, np.diff(hashes[order]) != 0)
+        first = order[is_first]
+        merged = np.add.reduceat(weight[order], np.flatnonzero(is_first))
+        scale = max(1.0, len(first) / merged.sum())
+        row_of = np.empty(len(X), dtype=np.intp)
+        row_of[order] = np.cumsum(is_first) - 1
+        codes = None
+        if groups is not None:
+            codes = np.unique(_cell_hashes(groups)[first], return_inverse=True)[1]
+        return cls(
+            X.iloc[first].reset_index(drop=True),
+            y[first],
+            merged * scale,
+            codes,
+            row_of,
+            weight * scale,
+            hashes[first],
+        )
+
+    def weights_of(self, given):
+        """Sum the weights of some rows given, as an array of shape (n_rows,)."""
+        return np.bincount(
+            self.row_of[given], weights=self.given_weight[given], minlength=len(self.weight)
+        )
+
+
+def _cell_hashes(column):
+    """Hash the cells of one column: equal for equal content, however it is typed."""
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return _hash_numbers(column.to_numpy())
+    if isinstance(dtype, np.dtype) and dtype.kind == "M":
+        return pd.util.hash_array(column.to_numpy(dtype="datetime64[us]").view(np.int64))
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes, levels = column.cat.codes.to_numpy(), dtype.categories
+    else:
+        codes, levels = pd.factorize(column)
+    levels = [*levels.tolist(), np.nan]  # code -1 takes the last
+    hashes = pd.util.hash_array(np.array([str(v) for v in levels], dtype=object), categorize=False)
+    numbers = [i for i, v in enumerate(levels) if isinstance(v, (bool, int, float, np.number))]
+    hashes[numbers] = _hash_numbers([levels[i] for i in numbers])
+    return hashes[codes]
+
+
+def _hash_numbers(values):
+    values = np.asarray(values, dtype=np.float64) + 0.0  # no negative zero
+    return pd.util.hash_array(np.where(np.isnan(values), np.nan, values))

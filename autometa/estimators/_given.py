@@ -1,0 +1,116 @@
+"""What `fit` is given, checked at the door: a table, a target, weights and groups."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import DataConversionWarning
+
+from autometa.exceptions import InvalidInputError, InvalidTableError
+from autometa.tasks import Task, as_frame, as_target, task_from_arrays
+
+
+@dataclass(frozen=True)
+class GivenTable:
+    """The rows of positive weight, and where they stood in what was given.
+
+    Attributes
+    ----------
+    task : Task
+    weight : ndarray of shape (n_rows,)
+    groups : Series of shape (n_rows,) or None
+    positions : ndarray of shape (n_rows,)
+        Ascending positions among the rows given.
+    as_given : tuple
+        ``X``, ``y`` and ``groups`` with all rows, for a splitter.
+    """
+
+    task: Task
+    weight: np.ndarray
+    groups: pd.Series | None
+    positions: np.ndarray
+    as_given: tuple
+
+    @property
+    def n_given(self):
+        return len(self.as_given[0])
+
+    @property
+    def y(self):
+        """Class indices, or numbers; an ndarray of shape (n_rows,)."""
+        if self.task.kind == "regression":
+            return self.task.y.to_numpy(dtype=np.float64)
+        return pd.Index(self.task.classes).get_indexer(self.task.y)
+
+
+def check_given(X, y, sample_weight, groups, *, kind):
+    """Check what `fit` was given.
+
+    Parameters
+    ----------
+    X, y, sample_weight, groups
+        As the user gave them.
+    kind : {"classification", "regression"}
+
+    Returns
+    -------
+    GivenTable
+    """
+    X = as_frame(X)
+    if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. "
+            "Please change the shape of y to (n_samples,), for example with y.ravel().",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+    y = as_target(y)
+    n_given = len(X)
+    if sample_weight is None or len(y) != n_given or not n_given:
+        weight = np.ones(n_given)  # where lengths differ, the task says so
+    else:
+        weight = _check_weight(sample_weight, n_given)
+    positions = np.flatnonzero(weight)
+    if groups is not None:
+        groups = _check_groups(groups, n_given)
+    as_given = (X, y, groups)
+    if len(positions) < n_given:
+        X, y, weight = X.iloc[positions], y.iloc[positions], weight[positions]
+        groups = None if groups is None else groups.iloc[positions]
+    task = task_from_arrays(X, y, kind)
+    return GivenTable(task, weight, groups, positions, as_given)
+
+
+def _check_weight(sample_weight, n_rows):
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"sample_weight must be numbers: {error}.") from error
+    if weight.shape != (n_rows,):
+        raise InvalidInputError(
+            f"sample_weight must have shape ({n_rows},), got {weight.shape}. "
+            "Give one weight per row."
+        )
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        wrong = weight[~np.isfinite(weight) | (weight < 0)][0]
+        raise InvalidInputError(f"sample_weight must be finite and >= 0, found {wrong}.")
+    if not weight.any():
+        raise InvalidInputError(
+            "sample_weight is zero for every row. Give at least one row a weight > 0."
+        )
+    return weight
+
+
+def _check_groups(groups, n_rows):
+    try:
+        groups = as_target(groups)
+    except InvalidTableError as error:
+        raise InvalidInputError(f"groups must be one label per row: {error}") from error
+    if len(groups) != n_rows:
+        raise InvalidInputError(
+            f"groups has {len(groups)} labels, X has {n_rows} rows. Give one group per row."
+        )
+    if groups.isna().any():
+        raise InvalidInputError("groups has missing labels. Give every row a group.")
+    return groups

@@ -1,0 +1,51 @@
+"""The constructor's arguments, checked when `fit` begins."""
+
+import numbers
+
+from autometa.estimators._knowledge import ON_KNOWN_TASK
+from autometa.exceptions import InvalidInputError
+
+FAMILIES = ("adapted_network",)
+
+
+def check_options(estimator):
+    """Refuse arguments that `fit` could not work with; the time limit is the deadline's."""
+    n_trials = estimator.n_trials
+    if n_trials is not None and not (_is_int(n_trials) and n_trials >= 0):
+        raise InvalidInputError(
+            f"n_trials must be an int >= 0, or None for as many as fit the time, got {n_trials!r}."
+        )
+    families = estimator.families
+    if families != "auto" and (
+        isinstance(families, str) or not families or not set(families) <= set(FAMILIES)
+    ):
+        raise InvalidInputError(
+            f"families must be 'auto' or a list of {list(FAMILIES)}, got {families!r}."
+        )
+    if estimator.on_known_task not in ON_KNOWN_TASK:
+        raise InvalidInputError(
+            f"on_known_task must be one of {list(ON_KNOWN_TASK)}, got {estimator.on_known_task!r}."
+        )
+    n_jobs = estimator.n_jobs
+    if n_jobs is not None and not (_is_int(n_jobs) and n_jobs != 0):
+        raise InvalidInputError(
+            f"n_jobs must be None, an int >= 1, or -1 for all cores, got {n_jobs!r}."
+        )
+    limit = estimator.memory_limit
+    if limit is not None and not (isinstance(limit, numbers.Real) and limit > 0):
+        raise InvalidInputError(
+            f"memory_limit must be a number of gigabytes > 0, or None, got {limit!r}."
+        )
+    try:
+        are_callable = all(callable(callback) for callback in estimator.callbacks)
+    except TypeError:
+        are_callable = False
+    if not are_callable:
+        raise InvalidInputError(
+            "callbacks must be a list of functions taking (study, trial), "
+            f"got {estimator.callbacks!r}."
+        )
+
+
+def _is_int(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

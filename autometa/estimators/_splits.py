@@ -1,0 +1,75 @@
+"""The folds of a search: dealt on canonical rows, or as the user splits the rows given."""
+
+import numbers
+
+import numpy as np
+
+from autometa.evaluation import make_folds
+from autometa.exceptions import InvalidInputError
+from autometa.families import Folds
+
+
+def find_folds(cv, given, rows, *, n_classes, weight, rng):
+    """Turn the user's ``cv`` into weights of canonical rows.
+
+    Parameters
+    ----------
+    cv : None, int, splitter or iterable of (train, test)
+        Splits refer to the rows as they were given to `fit`.
+    given : GivenTable
+    rows : CanonicalRows
+    n_classes : int or None
+    weight : ndarray of shape (n_rows,)
+        Of the canonical rows, class weights included.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Folds
+    """
+    if cv is None or isinstance(cv, numbers.Number):
+        return make_folds(
+            rows.y, weight, n_classes=n_classes, rng=rng, n_folds=cv, groups=rows.groups
+        )
+    train, valid = zip(*_split_given(cv, given), strict=True)
+    factor = weight / rows.weight
+    return Folds(
+        np.stack([rows.weights_of(given_rows) * factor for given_rows in train]),
+        np.stack([rows.weights_of(given_rows) * factor for given_rows in valid]),
+    )
+
+
+def _split_given(cv, given):
+    """List the user's splits as positions among the rows of positive weight."""
+    n_rows = given.n_given
+    place = np.full(n_rows, -1)
+    place[given.positions] = np.arange(len(given.positions))
+    splits = []
+    for number, split in enumerate(_list_splits(cv, given)):
+        try:
+            train, valid = (np.arange(n_rows)[np.asarray(side)] for side in split)
+        except (IndexError, TypeError, ValueError) as error:
+            raise InvalidInputError(
+                f"Split {number} of cv is no pair (train, test) of positions among the {n_rows} "
+                f"rows given to fit: {error}."
+            ) from error
+        train, valid = (place[side][place[side] >= 0] for side in (train, valid))
+        for name, side in (("train", train), ("test", valid)):
+            if not len(side):
+                raise InvalidInputError(
+                    f"The {name} rows of split {number} of cv hold no row of positive weight."
+                )
+        splits.append((train, valid))
+    if not splits:
+        raise InvalidInputError("cv gave no split. Give at least one pair (train, test).")
+    return splits
+
+
+def _list_splits(cv, given):
+    if not hasattr(cv, "split") or isinstance(cv, str):
+        if isinstance(cv, str) or not hasattr(cv, "__iter__"):
+            raise InvalidInputError(
+                f"cv must be None, an int >= 2, a splitter or a list of (train, test), got {cv!r}."
+            )
+        return cv
+    return cv.split(*given.as_given)

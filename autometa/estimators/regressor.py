@@ -1,0 +1,131 @@
+"""The regressor."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from autometa.estimators._base import AutoMetaEstimator
+
+
+class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
+    """Predict numbers with a network whose weights were proposed, then adapted.
+
+    Parameters
+    ----------
+    time_limit : float, default=60.0
+        Seconds for the whole of `fit`; None for no limit. It ends early where nothing is left to
+        gain.
+    n_trials : int, default=None
+        Configurations to try; None for as many as fit the time. 0 gives the proposed weights as
+        they are, 1 adapts them by the first proposed configuration.
+    families : "auto" or list of str, default="auto"
+        Candidate models; for now ``["adapted_network"]``.
+    metric : str, default=None
+        What the search maximises: "neg_root_mean_squared_error" (by default),
+        "neg_mean_absolute_error", "neg_mean_squared_error" or "r2".
+    cv : int, splitter or list of (train, test), default=None
+        How rows are held out. By default 5 folds, or above 5,000 rows a quarter of them once.
+    knowledge : "default", path or Initialisation, default="default"
+        Where proposals come from: what ships with autometa, or a folder of `autometa meta-train`.
+    on_known_task : {"warn", "raise", "ignore"}, default="warn"
+        What to do where the data was seen in meta-training.
+    device : str, default="auto"
+        "auto", "cpu" or "cuda". Predictions are made on the CPU.
+    storage : str or optuna storage, default=None
+        Where the study is kept; by default in memory.
+    study_name : str, default=None
+        A stored study of this name is resumed, if data, metric and folds match.
+    callbacks : list of callable, default=()
+        Called with (study, trial) after every trial, as in ``Study.optimize``.
+    n_jobs : int, default=None
+        Threads; by default torch decides. -1 for all cores.
+    memory_limit : float, default=None
+        Gigabytes; a table that would need more is refused before work begins.
+    random_state : int, RandomState, Generator or None, default=None
+    verbose : int, default=0
+        Above 0 the search logs its progress.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where all columns have names that are text.
+    study_ : optuna.Study
+    leaderboard_ : DataFrame
+        The trials, best first.
+    proposals_ : list of dict
+        The proposed configurations, which are tried first.
+    best_params_ : dict
+        The configuration adapted; empty where the proposed weights are used as they are.
+    best_score_ : float
+        Its mean validation score; NaN without a trial.
+    metafeatures_ : Series
+    n_trials_ : int
+    fit_time_s_ : float
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = AutoMetaRegressor(n_trials=0).fit(X[::2], y[::2])
+    >>> model.predict(X[1::2]).shape
+    (221,)
+    """
+
+    _kind = "regression"
+
+    def __init__(
+        self,
+        *,
+        time_limit=60.0,
+        n_trials=None,
+        families="auto",
+        metric=None,
+        cv=None,
+        knowledge="default",
+        on_known_task="warn",
+        device="auto",
+        storage=None,
+        study_name=None,
+        callbacks=(),
+        n_jobs=None,
+        memory_limit=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.time_limit = time_limit
+        self.n_trials = n_trials
+        self.families = families
+        self.metric = metric
+        self.cv = cv
+        self.knowledge = knowledge
+        self.on_known_task = on_known_task
+        self.device = device
+        self.storage = storage
+        self.study_name = study_name
+        self.callbacks = callbacks
+        self.n_jobs = n_jobs
+        self.memory_limit = memory_limit
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X):
+        """Predict a number for each row.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+        """
+        return self._predict_outputs(X)
+
+    def _set_target(self, task):
+        """Nothing of the target needs to be kept: the model predicts in its units."""
+
+    def _n_classes(self):
+        return None
+
+    def _class_factors(self, rows):
+        return np.ones(len(rows.y))

@@ -1,0 +1,100 @@
+"""Folds of a task's rows, as weights: what to train on and what to validate on."""
+
+import numbers
+
+import numpy as np
+
+from autometa.exceptions import InvalidInputError
+from autometa.families import Folds
+
+DEFAULT_FOLDS = 5
+#: Above this many rows one holdout says enough.
+MAX_CROSS_VALIDATED_ROWS = 5_000
+#: One in so many rows is held out.
+HOLDOUT_PART = 4
+
+
+def make_folds(y, weight, *, n_classes, rng, n_folds=None, groups=None):
+    """Deal the rows of a task into folds, every class and every group as evenly as they allow.
+
+    A class of one row is always trained on; without groups, every fold trains on all classes.
+    Where no row can be held out, the rows trained on are scored.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Class indices, or numbers.
+    weight : ndarray of shape (n_rows,)
+    n_classes : int or None
+        None means regression.
+    rng : numpy.random.Generator
+    n_folds : int, optional
+        Capped by the number of rows or groups. By default 5, or above 5,000 rows a quarter of
+        them held out once.
+    groups : ndarray of shape (n_rows,), optional
+        Codes. No group is on both sides of a fold.
+
+    Returns
+    -------
+    Folds
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 1, 1, 1])
+    >>> rng = np.random.default_rng(0)
+    >>> folds = make_folds(y, np.ones(6), n_classes=2, rng=rng, n_folds=3)
+    >>> folds.valid_weight.sum(axis=1).tolist(), (folds.valid_weight @ y).tolist()
+    ([2.0, 2.0, 2.0], [1.0, 1.0, 1.0])
+    """
+    n_rows = len(y)
+    is_holdout = n_folds is None and n_rows > MAX_CROSS_VALIDATED_ROWS
+    n_parts = HOLDOUT_PART if is_holdout else _check_n_folds(n_folds)
+    if groups is None:
+        part = _deal_rows(y, n_classes, n_parts, rng)
+    else:
+        part = _deal_groups(groups, n_parts, rng)
+    in_part = part == np.arange(part.max() + 1)[:, None]  # (n_parts, n_rows)
+    is_valid = in_part[:1] if is_holdout else in_part
+    is_valid = is_valid[is_valid.any(axis=1) & (~is_valid).any(axis=1)]
+    if not len(is_valid):
+        return Folds(weight[None].copy(), weight[None].copy())
+    return Folds(np.where(is_valid, 0.0, weight), np.where(is_valid, weight, 0.0))
+
+
+def _check_n_folds(n_folds):
+    if n_folds is None:
+        return DEFAULT_FOLDS
+    if not isinstance(n_folds, numbers.Integral) or n_folds < 2:
+        raise InvalidInputError(
+            f"cv must be None, an int >= 2, a splitter or a list of (train, test), got {n_folds!r}."
+        )
+    return int(n_folds)
+
+
+def _deal_rows(y, n_classes, n_parts, rng):
+    """Number the part of every row, -1 for rows that are never held out."""
+    order = rng.permutation(len(y))
+    part = np.full(len(y), -1)
+    if n_classes is None:
+        if len(y) > 1:
+            part[order] = np.arange(len(y)) % n_parts
+        return part
+    order = order[np.argsort(y[order], kind="stable")]
+    is_dealt = np.bincount(y, minlength=n_classes)[y[order]] > 1
+    dealt = order[is_dealt]
+    part[dealt] = np.arange(len(dealt)) % n_parts
+    return part
+
+
+def _deal_groups(groups, n_parts, rng):
+    sizes = np.bincount(groups)
+    if len(sizes) < 2:
+        raise InvalidInputError(
+            "groups holds one group only; folds need at least 2. Leave groups out, or name others."
+        )
+    part_of, part_sizes = np.empty(len(sizes), dtype=int), np.zeros(min(n_parts, len(sizes)))
+    order = rng.permutation(len(sizes))
+    for group in order[np.argsort(-sizes[order], kind="stable")]:
+        part_of[group] = part_sizes.argmin()
+        part_sizes[part_of[group]] += sizes[group]
+    return part_of[groups]

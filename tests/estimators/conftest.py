@@ -1,0 +1,21 @@
+"""The knowledge that the estimators' tests start from."""
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    """An initialisation of a small network, as drawn: it has learned nothing."""
+    from autometa.knowledge import Initialisation
+    from autometa.metalearners import MAML
+
+    config = {"network": {"n_hidden": 32, "n_token": 16, "n_layers": 1, "n_key": 8}}
+    return Initialisation(MAML(**config).init_params(0), "maml", config, {"tasks": []})
+
+
+@pytest.fixture(scope="session")
+def knowledge(tmp_path_factory, untrained):
+    """A folder that knowledge can be loaded from."""
+    folder = tmp_path_factory.mktemp("knowledge")
+    untrained.save(folder)
+    return str(folder)
