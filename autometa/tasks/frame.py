@@ -8,7 +8,7 @@ numbers and booleans, ``category``, ``datetime64`` without a time zone, and ``ob
 import numpy as np
 import pandas as pd
 
-from autometa.exceptions import InvalidTableError
+from autometa.exceptions import InvalidTableError, NestedCellError
 from autometa.tasks._task import check_columns
 
 
@@ -249,13 +249,13 @@ def _plain_objects(column: pd.Series) -> pd.Series:
     if content in ("complex", "timedelta", "timedelta64"):
         return _plain_column(column.infer_objects())
     if content == "mixed":
-        first = next(
-            (v for v in column if isinstance(v, list | tuple | dict | set | np.ndarray)), 0
-        )
-        if first != 0:
-            raise InvalidTableError(
-                f"Column {column.name!r} holds a {type(first).__name__} in a cell. Cells must be "
-                "single values: spread them over several columns."
+        nested = (v for v in column if isinstance(v, list | tuple | dict | set | np.ndarray))
+        first = next(nested, None)
+        if first is not None:
+            raise NestedCellError(
+                f"Column {column.name!r} holds a {type(first).__name__} in a cell. The argument "
+                "must be a table whose cells are single values, such as a string or a number: "
+                "spread them over several columns."
             )
     if content in ("empty", "integer", "floating", "mixed-integer-float"):
         return column.astype(float) if missing.any() else column.infer_objects()
