@@ -21,6 +21,10 @@ MAX_PROPOSAL_CELLS = 4_000_000
 #: Steps after which a learning curve has a point.
 REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 300)
 
+#: AdamW's step size; a configuration's ``step_size`` is a factor on it, or, with the optimiser
+#: ``learned_sgd``, a factor on the step sizes that meta-training found for each tensor.
+ADAMW_LR = 1e-3
+
 HEAD = ("head", "head_bias")
 ADAPTED_TENSORS = {
     "all": ("first", "first_bias", "gain", "second", "second_bias", *HEAD),
@@ -30,7 +34,8 @@ ADAPTED_TENSORS = {
 
 #: The first configuration tried, chosen on the meta-development families.
 DEFAULT_CONFIG = {
-    "step_size": 1e-3,
+    "optimiser": "adamw",
+    "step_size": 0.3,
     "n_steps": 60,
     "weight_decay": 0.1,
     "dropout": 0.15,
@@ -45,10 +50,11 @@ def space(*, is_regression):
     Examples
     --------
     >>> sorted(space(is_regression=True))
-    ['adapted_tensors', 'dropout', 'n_steps', 'step_size', 'weight_decay']
+    ['adapted_tensors', 'dropout', 'n_steps', 'optimiser', 'step_size', 'weight_decay']
     """
     distributions = {
-        "step_size": FloatDistribution(1e-4, 1e-2, log=True),
+        "optimiser": CategoricalDistribution(["adamw", "learned_sgd"]),
+        "step_size": FloatDistribution(0.03, 10.0, log=True),
         "n_steps": IntDistribution(5, 300, log=True),
         "weight_decay": FloatDistribution(1e-2, 30.0, log=True),
         "dropout": FloatDistribution(0.0, 0.5),
@@ -167,6 +173,10 @@ class NetworkRun:
         self._is_full_batch = len(task.y) <= MAX_STEP_ROWS
         anchor = _stack(proposals)
         self._anchor = {name: anchor[name] for name in ADAPTED_TENSORS["all"]}
+        self._learned_lr = {
+            name: params[f"log_inner_lr.{name}"].exp() if f"log_inner_lr.{name}" in params else 0.0
+            for name in self._anchor
+        }
         self.weights = {
             name: tensor.expand(len(configs), *tensor.shape) for name, tensor in anchor.items()
         }
@@ -179,6 +189,7 @@ class NetworkRun:
 
         names = ("step_size", "weight_decay", "dropout", "label_smoothing")
         hyper = {name: column([config[name] for config in configs]) for name in names}
+        hyper["is_sgd"] = column([config["optimiser"] == "learned_sgd" for config in configs])
         for name in self._anchor:
             moves = [name in ADAPTED_TENSORS[config["adapted_tensors"]] for config in configs]
             hyper[f"moves.{name}"] = column(moves)
@@ -203,12 +214,9 @@ class NetworkRun:
             per_config = torch.func.vmap(per_fold, in_dims=(0, 0, None, None, 0))
             loss_hyper = {name: self._hyper[name] for name in ("dropout", "label_smoothing")}
             grads = per_config(adapted, fixed, support, noise, loss_hyper)
-            moved = {}
-            shaped = {
-                name: {key: _like(self._hyper[key], adapted[name]) for key in self._hyper}
-                for name in anchor
-            }
-            moved, self._moments = _adamw_each(adapted, grads, self._moments, shaped, anchor)
+            moved, self._moments = _descend(
+                adapted, grads, self._moments, self._hyper, anchor, self._learned_lr
+            )
             self.weights = {**self.weights, **moved}
             self.n_steps += 1
 
@@ -302,27 +310,26 @@ def _support_grad(adapted, fixed, support, noise, hyper, *, is_regression):
     return torch.func.grad(loss)(adapted)
 
 
-def _adamw_each(params, grads, moments, hyper, anchor):
-    """One AdamW step with hyperparameters already shaped for each tensor."""
-    moved, first, second = {}, {}, {}
-    for name in params:
-        one = {name: params[name]}
-        state = {
-            "first": {name: moments["first"][name]},
-            "second": {name: moments["second"][name]},
-            "n_steps": moments["n_steps"],
-        }
-        new, new_state = adamw_step(
-            one,
-            {name: grads[name]},
-            state,
-            lr=hyper[name]["step_size"] * hyper[name][f"moves.{name}"],
-            weight_decay=hyper[name]["weight_decay"],
-            anchor={name: anchor[name]},
-        )
-        moved[name] = new[name]
-        first[name], second[name] = new_state["first"][name], new_state["second"][name]
-    return moved, {"first": first, "second": second, "n_steps": moments["n_steps"] + 1}
+def _descend(params, grads, moments, hyper, anchor, learned_lr):
+    """One step of every configuration by its own optimiser, hyperparameters along dimension 0."""
+    moved, moments = {}, {**moments}
+    shaped = {name: {key: _like(hyper[key], params[name]) for key in hyper} for name in params}
+    by_adamw, moments = adamw_step(
+        params,
+        grads,
+        moments,
+        lr={name: ADAMW_LR * shaped[name]["step_size"] for name in params},
+        weight_decay={name: shaped[name]["weight_decay"] for name in params},
+        anchor=anchor,
+    )
+    for name, param in params.items():
+        own = shaped[name]
+        step = grads[name] + own["weight_decay"] * (param - anchor[name])
+        by_sgd = param - own["step_size"] * learned_lr[name] * step
+        is_sgd = own["is_sgd"] * torch.ones_like(by_sgd)
+        chosen = torch.where(is_sgd > 0, by_sgd, by_adamw[name])
+        moved[name] = param + own[f"moves.{name}"] * (chosen - param)
+    return moved, moments
 
 
 def _propose(learner, params, task, weight, rng, device):

@@ -45,7 +45,7 @@ def adamw_init(params):
     return {"first": zeros, "second": zeros, "n_steps": torch.zeros(())}
 
 
-def adamw_step(params, grads, state, *, lr, weight_decay=0.0, anchor=None, moving=None):
+def adamw_step(params, grads, state, *, lr, weight_decay, anchor):
     """Take one AdamW step as a pure function.
 
     Parameters
@@ -53,12 +53,10 @@ def adamw_step(params, grads, state, *, lr, weight_decay=0.0, anchor=None, movin
     params, grads : dict of Tensor
     state : dict
         As from :func:`adamw_init`.
-    lr, weight_decay : float or Tensor
-        Decay pulls towards ``anchor``, at the rate ``lr * weight_decay``.
-    anchor : dict of Tensor, default=None
-        Where decay pulls to; None means zero.
-    moving : dict of float or Tensor, default=None
-        Factor on each tensor's step (0 freezes it); None moves all.
+    lr, weight_decay : dict of float or Tensor
+        For each tensor; tensors must broadcast against its shape.
+    anchor : dict of Tensor
+        Where decay pulls to, at the rate ``lr * weight_decay``.
 
     Returns
     -------
@@ -69,6 +67,20 @@ def adamw_step(params, grads, state, *, lr, weight_decay=0.0, anchor=None, movin
     ----------
     Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019. Decay towards the
     starting point is L2-SP of Li, Grandvalet and Davoine, 2018.
+
+    Examples
+    --------
+    >>> params = {"w": torch.tensor([1.0])}
+    >>> params, state = adamw_step(
+    ...     params,
+    ...     {"w": torch.tensor([0.5])},
+    ...     adamw_init(params),
+    ...     lr={"w": 0.1},
+    ...     weight_decay={"w": 0.0},
+    ...     anchor=params,
+    ... )
+    >>> round(params["w"].item(), 6)
+    0.9
     """
     beta1, beta2, epsilon = 0.9, 0.95, 1e-8
     n_steps = state["n_steps"] + 1
@@ -79,7 +91,6 @@ def adamw_step(params, grads, state, *, lr, weight_decay=0.0, anchor=None, movin
         second[name] = beta2 * state["second"][name] + (1 - beta2) * grad.square()
         mean = first[name] / (1 - beta1**n_steps)
         scale = (second[name] / (1 - beta2**n_steps)).sqrt() + epsilon
-        distance = param if anchor is None else param - anchor[name]
-        step = lr * (mean / scale + weight_decay * distance)
-        new_params[name] = param - (step if moving is None else moving[name] * step)
+        decay = weight_decay[name] * (param - anchor[name])
+        new_params[name] = param - lr[name] * (mean / scale + decay)
     return new_params, {"first": first, "second": second, "n_steps": n_steps}
