@@ -54,7 +54,9 @@ class FoldScorer:
         return np.mean(per_fold, axis=1)
 
 
-def evaluate_group(task, folds, configs, *, scorer, initialisation, seed, device, may_go_on, report):
+def evaluate_group(
+    task, folds, configs, *, scorer, initialisation, seed, device, may_go_on, report
+):
     """Adapt a group together, reporting every point of its learning curves.
 
     Out of memory, the group is halved; a single configuration moves to the CPU.

@@ -237,9 +237,7 @@ class NetworkRun:
 
         def outputs(weights, context, X):
             rows = {"X": X, "column_mask": context["column_mask"]}
-            found = predict_outputs(
-                weights, context, rows, is_regression=self.task.is_regression
-            )
+            found = predict_outputs(weights, context, rows, is_regression=self.task.is_regression)
             if self.task.is_regression:
                 return found.squeeze(-1) * context["target_scale"] + context["target_mean"]
             return found.softmax(-1)

@@ -140,9 +140,7 @@ class ColumnStatisticsInitialiser(nn.Module):
                 torch.full_like(n_rows, is_regression),
             ]
         )
-        tokens = self.token(
-            torch.cat([summary, mean, spread, table.expand(n_columns, -1)], dim=-1)
-        )
+        tokens = self.token(torch.cat([summary, mean, spread, table.expand(n_columns, -1)], dim=-1))
         for layer in self.layers:
             tokens = layer(tokens, support["column_mask"])
         return self.norm(tokens)
