@@ -25,6 +25,10 @@ class EmptyClassError(InvalidInputError):
     """A class has no support row."""
 
 
+class MemoryLimitError(AutoMetaError, MemoryError):
+    """The table would need more memory than ``memory_limit`` allows."""
+
+
 class KnownTaskError(InvalidInputError):
     """The data was seen in meta-training and ``on_known_task="raise"`` was asked for."""
 

@@ -18,13 +18,17 @@ from autometa.estimators._given import check_given
 from autometa.estimators._knowledge import check_known_task, find_initialisation
 from autometa.estimators._leaderboard import leaderboard
 from autometa.estimators._options import check_options
+from autometa.estimators._study import quiet_optuna
 from autometa.estimators._threads import torch_threads
-from autometa.exceptions import ColumnMismatchError
+from autometa.exceptions import ColumnMismatchError, InvalidTableError, MemoryLimitError
+from autometa.metafeatures import compute_metafeatures
 from autometa.tasks import as_frame
 
 #: Networks whose mean predicts, adapted from one configuration with other dropout masks.
 N_BAGS = 4
 ROWS_AT_ONCE = 2**15
+#: Of an encoded cell: three numbers, its part of the canonical table, and what is in passing.
+BYTES_PER_CELL = 30
 
 
 class AutoMetaEstimator(BaseEstimator):
@@ -56,6 +60,7 @@ class AutoMetaEstimator(BaseEstimator):
             initialisation = find_initialisation(self.knowledge)
             check_known_task(given.task, initialisation, self.on_known_task)
             task, rows = self._encode_rows(given)
+            self._task_ = given.task
             with torch_threads(self.n_jobs):
                 self._propose(task, initialisation)
                 self._search(task, given, rows, initialisation, metric, deadline)
@@ -67,18 +72,34 @@ class AutoMetaEstimator(BaseEstimator):
         from autometa.families import EncodedTask
 
         rows = CanonicalRows.of(given.task.X, given.y, given.weight, given.groups)
-        self._encoder = TableEncoder().fit(rows.X, sample_weight=rows.weight)
+        self._encoder_ = TableEncoder().fit(rows.X, sample_weight=rows.weight)
         self._set_target(given.task)
-        X = self._encoder.transform(rows.X).astype(np.float32)
+        X = self._encode_cells(rows.X)
         weight = rows.weight * self._class_factors(rows)
         return EncodedTask(X, rows.y, weight, self._n_classes()), rows
+
+    def _encode_cells(self, frame):
+        """Encode a table block by block as float32, so that no float64 copy of it is made."""
+        n_rows, n_columns = len(frame), self._encoder_.n_columns_
+        needed = n_rows * n_columns * BYTES_PER_CELL / 1e9
+        if self.memory_limit is not None and needed > self.memory_limit:
+            raise MemoryLimitError(
+                f"Fitting {n_rows} rows of {n_columns} encoded columns takes about {needed:.3g} "
+                f"GB, memory_limit is {self.memory_limit:g} GB. Raise it, or give fewer rows or "
+                "columns."
+            )
+        X = np.empty((n_rows, n_columns, 3), dtype=np.float32)
+        for start in range(0, n_rows, ROWS_AT_ONCE):
+            block = slice(start, start + ROWS_AT_ONCE)
+            X[block] = self._encoder_.transform(frame.iloc[block])
+        return X
 
     def _propose(self, task, initialisation):
         """Make what there is to predict with from here on, whatever happens to the search."""
         from autometa._device import find_device
         from autometa.families import propose_model
 
-        self._model = propose_model(task, initialisation, device=find_device(self.device))
+        self._model_ = propose_model(task, initialisation, device=find_device(self.device))
         self.best_params_, self.best_score_ = {}, math.nan
 
     def _search(self, task, given, rows, initialisation, metric, deadline):
@@ -98,16 +119,17 @@ class AutoMetaEstimator(BaseEstimator):
         )
         seed = int(as_generator(None).integers(2**31)) if self.random_state is None else None
         seed = int(rng.integers(2**31)) if seed is None else seed
-        self.study_ = open_study(
-            task_description={
-                "fingerprint": _digest(rows.hashes, rows.weight),
-                "metric": metric.name,
-                "folds": _digest(folds.train_weight, folds.valid_weight),
-            },
-            storage=self.storage,
-            study_name=self.study_name,
-            seed=seed,
-        )
+        with quiet_optuna():
+            self.study_ = open_study(
+                task_description={
+                    "fingerprint": _digest(rows.hashes, rows.weight),
+                    "metric": metric.name,
+                    "folds": _digest(folds.train_weight, folds.valid_weight),
+                },
+                storage=self.storage,
+                study_name=self.study_name,
+                seed=seed,
+            )
         if self.n_trials == 0:
             return
         common = {"seed": seed, "device": find_device(self.device), "deadline": deadline}
@@ -126,7 +148,7 @@ class AutoMetaEstimator(BaseEstimator):
         if found is None:
             return
         try:
-            self._model = adapt_model(
+            self._model_ = adapt_model(
                 task,
                 initialisation,
                 found.best_config,
@@ -144,17 +166,22 @@ class AutoMetaEstimator(BaseEstimator):
         """Predict probabilities or numbers in float64, each row's from that row alone."""
         check_is_fitted(self)
         frame = as_frame(X)
+        if not len(frame):
+            raise InvalidTableError(
+                f"The table is empty: 0 sample(s) (shape={frame.shape}) while a minimum of 1 is "
+                "required."
+            )
         try:
             validate_data(self, frame, reset=False, skip_check_array=True)
         except ValueError as error:
             raise ColumnMismatchError(str(error)) from error
         # Names were checked, and warned about where they were missing.
-        names = getattr(self._encoder, "feature_names_in_", range(self.n_features_in_))
+        names = getattr(self._encoder_, "feature_names_in_", range(self.n_features_in_))
         frame = frame.set_axis(list(names), axis=1)
         with torch_threads(self.n_jobs):
             parts = [
-                self._model.predict(self._encoder.transform(frame.iloc[i : i + ROWS_AT_ONCE]))
-                for i in range(0, max(1, len(frame)), ROWS_AT_ONCE)
+                self._model_.predict(self._encoder_.transform(frame.iloc[i : i + ROWS_AT_ONCE]))
+                for i in range(0, len(frame), ROWS_AT_ONCE)
             ]
         return np.concatenate(parts)
 
@@ -172,6 +199,17 @@ class AutoMetaEstimator(BaseEstimator):
         save(self, folder)
 
     @property
+    def metafeatures_(self):
+        """Numbers that describe the table, by name; computed when first asked for."""
+        check_is_fitted(self)
+        if self._task_ is not None:
+            self._metafeatures_ = compute_metafeatures(
+                self._task_.X, self._task_.y, self._task_.kind
+            )
+            self._task_ = None
+        return self._metafeatures_
+
+    @property
     def leaderboard_(self):
         """Every trial as a row of a table, the best first."""
         check_is_fitted(self)
@@ -182,6 +220,12 @@ class AutoMetaEstimator(BaseEstimator):
         """Number of trials in the study."""
         check_is_fitted(self)
         return len(self.study_.get_trials(deepcopy=False))
+
+    def __getstate__(self):
+        # A pickle holds the meta-features of the table, not the table.
+        if getattr(self, "_task_", None) is not None and self.__sklearn_is_fitted__():
+            self.metafeatures_  # noqa: B018
+        return super().__getstate__()
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "fit_time_s_")
@@ -204,7 +248,7 @@ class AutoMetaEstimator(BaseEstimator):
 
     def _forget(self, parameters):
         for name in set(vars(self)) - parameters:
-            if name.endswith("_") or name in ("_encoder", "_model"):
+            if name.endswith("_"):
                 delattr(self, name)
 
 

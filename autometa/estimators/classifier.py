@@ -39,7 +39,7 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     n_jobs : int, default=None
         Threads; by default torch decides. -1 for all cores.
     memory_limit : float, default=None
-        Gigabytes; a table that would need more is refused before work begins.
+        Gigabytes that the encoded table may take; a larger one is refused at once.
     class_weight : dict, "balanced" or None, default=None
         Factors for the weights of rows, by class; the sum of all weights stays what it was.
     random_state : int, RandomState, Generator or None, default=None
@@ -61,7 +61,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         The configuration adapted; empty where the proposed weights are used as they are.
     best_score_ : float
         Its mean validation score; NaN without a trial.
-    metafeatures_ : Series
+    metafeatures_ : dict of str to float
+        What describes the table; computed when first asked for.
     n_trials_ : int
     fit_time_s_ : float
 

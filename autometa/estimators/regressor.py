@@ -39,7 +39,7 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     n_jobs : int, default=None
         Threads; by default torch decides. -1 for all cores.
     memory_limit : float, default=None
-        Gigabytes; a table that would need more is refused before work begins.
+        Gigabytes that the encoded table may take; a larger one is refused at once.
     random_state : int, RandomState, Generator or None, default=None
     verbose : int, default=0
         Above 0 the search logs its progress.
@@ -58,7 +58,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         The configuration adapted; empty where the proposed weights are used as they are.
     best_score_ : float
         Its mean validation score; NaN without a trial.
-    metafeatures_ : Series
+    metafeatures_ : dict of str to float
+        What describes the table; computed when first asked for.
     n_trials_ : int
     fit_time_s_ : float
 

@@ -1,0 +1,210 @@
+"""A fitted estimator in a folder: safetensors and JSON, no pickle."""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from autometa.encoding import TableEncoder
+from autometa.estimators._study import trials_from_list, trials_to_list
+from autometa.exceptions import ArtefactError, InvalidInputError
+
+FORMAT = "autometa-estimator"
+FORMAT_VERSION = 1
+TENSORS, DESCRIPTION = "estimator.safetensors", "estimator.json"
+#: What a fit leaves on the estimator in a form that JSON holds.
+VALUES = ("best_params_", "best_score_", "fit_time_s_", "metafeatures_", "proposals_")
+#: These may hold passwords, or nothing that another machine could use.
+UNSAVED_PARAMETERS = ("callbacks", "knowledge", "storage")
+
+
+def save(estimator, folder):
+    """Write a fitted estimator into a folder, which is made if need be.
+
+    Raises
+    ------
+    ArtefactError
+        Where the folder cannot be written to; nothing is left behind then.
+    """
+    encoder, encoder_arrays = estimator._encoder_.to_state()
+    model, model_arrays = estimator._model_.to_state()
+    arrays = {f"encoder.{name}": value for name, value in encoder_arrays.items()}
+    arrays |= {f"model.{name}": value for name, value in model_arrays.items()}
+    tensors = safetensors.save({n: np.ascontiguousarray(a) for n, a in arrays.items()})
+    described = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "class": type(estimator).__name__,
+        "parameters": _json_parameters(estimator),
+        "classes": _labels_to_dict(getattr(estimator, "classes_", None)),
+        "n_features_in": estimator.n_features_in_,
+        "values": {name: getattr(estimator, name) for name in VALUES},
+        "trials": trials_to_list(estimator.study_),
+        "encoder": encoder,
+        "model": model,
+        "versions": {name: _version_of(name) for name in ("autometa", "numpy", "torch")},
+    }
+    described["sha256"] = _checksum(described, tensors)
+    text = json.dumps(described, indent=1, sort_keys=True)
+    _write(Path(folder), {TENSORS: tensors, DESCRIPTION: text.encode()})
+
+
+def load(folder):
+    """Read an estimator that ``save`` wrote; it predicts to the same bits, on any machine.
+
+    Parameters
+    ----------
+    folder : str or path
+
+    Returns
+    -------
+    AutoMetaClassifier or AutoMetaRegressor
+        Fitted. Its study is in memory; arguments of the constructor that JSON cannot hold, and
+        ``callbacks``, ``knowledge`` and ``storage``, have their defaults.
+
+    Raises
+    ------
+    ArtefactError
+        Where the folder holds no estimator, or a foreign, corrupted or unreadable one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from autometa import AutoMetaClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = AutoMetaClassifier(n_trials=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(folder)
+    ...     again = load(folder)
+    >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    folder = Path(folder)
+    try:
+        described = json.loads((folder / DESCRIPTION).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArtefactError(
+            f"{folder} holds no readable {DESCRIPTION} ({error}). "
+            "Name a folder written by the save method of an estimator."
+        ) from error
+    if not isinstance(described, dict) or described.get("format") != FORMAT:
+        raise ArtefactError(f"{folder / DESCRIPTION} is no estimator of autometa.")
+    version = described.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ArtefactError(
+            f"{folder} has format version {version}, this autometa "
+            f"({_version_of('autometa')}) reads version {FORMAT_VERSION}. "
+            "Install the autometa named under 'versions' in its JSON file."
+        )
+    try:
+        tensors = (folder / TENSORS).read_bytes()
+        if _checksum(described, tensors) != described.pop("sha256", None):
+            raise ArtefactError(
+                f"{folder} is corrupted: its content does not match its checksum. "
+                "Copy it again, or fit and save anew."
+            )
+        return _restore(described, safetensors.load(tensors))
+    except ArtefactError:
+        raise
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{folder} holds no complete estimator: {error!r}.") from error
+
+
+def _restore(described, arrays):
+    from autometa.estimators import AutoMetaClassifier, AutoMetaRegressor
+    from autometa.families import NetworkModel
+
+    def part(prefix):
+        named = arrays.items()
+        return {n.removeprefix(prefix): a for n, a in named if n.startswith(prefix)}
+
+    classes = {"AutoMetaClassifier": AutoMetaClassifier, "AutoMetaRegressor": AutoMetaRegressor}
+    estimator = classes[described["class"]](**described["parameters"])
+    estimator._encoder_ = TableEncoder.from_state(described["encoder"], part("encoder."))
+    estimator._model_ = NetworkModel.from_state(described["model"], part("model."))
+    estimator.n_features_in_ = described["n_features_in"]
+    if hasattr(estimator._encoder_, "feature_names_in_"):
+        estimator.feature_names_in_ = estimator._encoder_.feature_names_in_
+    if described["classes"] is not None:
+        estimator.classes_ = _labels_from_dict(described["classes"])
+    values = described["values"]
+    estimator._task_, estimator._metafeatures_ = None, values.pop("metafeatures_")
+    for name, value in values.items():
+        setattr(estimator, name, value)
+    estimator.study_ = trials_from_list(described["trials"])
+    return estimator
+
+
+def _json_parameters(estimator):
+    """The constructor's arguments, without those that JSON would change."""
+    kept = {}
+    for name, value in estimator.get_params(deep=False).items():
+        value = value.item() if isinstance(value, np.generic) else value
+        try:
+            is_same = json.loads(json.dumps(value)) == value
+        except (TypeError, ValueError):
+            continue
+        if is_same and name not in UNSAVED_PARAMETERS:
+            kept[name] = value
+    return kept
+
+
+def _labels_to_dict(labels):
+    if labels is None:
+        return None
+    if labels.dtype.kind == "M":
+        return {"dtype": labels.dtype.str, "labels": labels.astype(np.int64).tolist()}
+    values = labels.tolist()
+    if not all(isinstance(value, (str, bool, int, float)) for value in values):
+        raise InvalidInputError(
+            f"Classes of type {type(values[0]).__name__} cannot be saved. "
+            "Fit with labels that are text, numbers or booleans."
+        )
+    return {"dtype": labels.dtype.str, "labels": values}
+
+
+def _labels_from_dict(described):
+    dtype = np.dtype(described["dtype"])
+    if dtype.kind == "M":
+        return np.array(described["labels"], dtype=np.int64).astype(dtype)
+    return np.array(described["labels"], dtype=dtype)
+
+
+def _version_of(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from its source folder
+        return "of unknown version"
+
+
+def _checksum(described, tensors):
+    others = {name: value for name, value in described.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode() + tensors).hexdigest()
+
+
+def _write(folder, contents):
+    """Write files into a folder; where that fails, leave it as it was."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    partial = {folder / name: folder / f"{name}.partial" for name in contents}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in zip(partial.values(), contents.values(), strict=True):
+            path.write_bytes(content)
+        for path, written in partial.items():
+            os.replace(written, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            for written in partial.values():
+                written.unlink(missing_ok=True)
+            for path in made:
+                path.rmdir()
+        raise ArtefactError(
+            f"Cannot write to {folder}: {error}. Name a folder that can be written to."
+        ) from error
