@@ -27,8 +27,8 @@ from autometa.tasks import as_frame
 #: Networks whose mean predicts, adapted from one configuration with other dropout masks.
 N_BAGS = 4
 ROWS_AT_ONCE = 2**15
-#: Of an encoded cell: three numbers, its part of the canonical table, and what is in passing.
-BYTES_PER_CELL = 30
+#: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
+BYTES_PER_CELL = 70
 
 
 class AutoMetaEstimator(BaseEstimator):
@@ -71,6 +71,7 @@ class AutoMetaEstimator(BaseEstimator):
         """Bring the rows into canonical form, learn their encoding and apply it."""
         from autometa.families import EncodedTask
 
+        self._check_memory(*given.task.X.shape)
         rows = CanonicalRows.of(given.task.X, given.y, given.weight, given.groups)
         self._encoder_ = TableEncoder().fit(rows.X, sample_weight=rows.weight)
         self._set_target(given.task)
@@ -81,18 +82,20 @@ class AutoMetaEstimator(BaseEstimator):
     def _encode_cells(self, frame):
         """Encode a table block by block as float32, so that no float64 copy of it is made."""
         n_rows, n_columns = len(frame), self._encoder_.n_columns_
-        needed = n_rows * n_columns * BYTES_PER_CELL / 1e9
-        if self.memory_limit is not None and needed > self.memory_limit:
-            raise MemoryLimitError(
-                f"Fitting {n_rows} rows of {n_columns} encoded columns takes about {needed:.3g} "
-                f"GB, memory_limit is {self.memory_limit:g} GB. Raise it, or give fewer rows or "
-                "columns."
-            )
+        self._check_memory(n_rows, n_columns)
         X = np.empty((n_rows, n_columns, 3), dtype=np.float32)
         for start in range(0, n_rows, ROWS_AT_ONCE):
             block = slice(start, start + ROWS_AT_ONCE)
             X[block] = self._encoder_.transform(frame.iloc[block])
         return X
+
+    def _check_memory(self, n_rows, n_columns):
+        needed = n_rows * n_columns * BYTES_PER_CELL / 1e9
+        if self.memory_limit is not None and needed > self.memory_limit:
+            raise MemoryLimitError(
+                f"Fitting {n_rows} rows of {n_columns} columns takes about {needed:.3g} GB, but "
+                f"memory_limit={self.memory_limit:g}. Raise it, or give fewer rows or columns."
+            )
 
     def _propose(self, task, initialisation):
         """Make what there is to predict with from here on, whatever happens to the search."""

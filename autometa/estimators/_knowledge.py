@@ -41,7 +41,7 @@ def check_known_task(task, initialisation, on_known_task):
     if on_known_task == "ignore":
         return
     seen, known = _index_of(initialisation)
-    found = known.find(task.X, task.y)
+    found = known.find(task.X, task.y) if seen else []
     if not found:
         return
     origin = seen[found[0]]

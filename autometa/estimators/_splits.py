@@ -47,7 +47,7 @@ def _split_given(cv, given):
     splits = []
     for number, split in enumerate(_list_splits(cv, given)):
         try:
-            train, valid = (np.arange(n_rows)[np.asarray(side)] for side in split)
+            train, valid = (_positions(side, n_rows) for side in split)
         except (IndexError, TypeError, ValueError) as error:
             raise InvalidInputError(
                 f"Split {number} of cv is no pair (train, test) of positions among the {n_rows} "
@@ -63,6 +63,11 @@ def _split_given(cv, given):
     if not splits:
         raise InvalidInputError("cv gave no split. Give at least one pair (train, test).")
     return splits
+
+
+def _positions(side, n_rows):
+    side = np.asarray(side)
+    return np.arange(n_rows)[side if len(side) else side.astype(np.intp)]
 
 
 def _list_splits(cv, given):

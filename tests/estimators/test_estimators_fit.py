@@ -1,0 +1,332 @@
+"""What `fit` promises: equivalence of weights and rows, reproducibility, time, interruption."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from sklearn.datasets import make_classification, make_regression
+from sklearn.model_selection import GroupKFold, KFold
+
+import autometa.search
+from autometa import AutoMetaClassifier, AutoMetaRegressor
+from autometa.exceptions import InvalidInputError
+
+X, Y = make_classification(60, 5, n_informative=3, n_classes=3, random_state=0)
+X_NUMBERS, NUMBERS = make_regression(60, 5, noise=1.0, random_state=0)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def make_model(knowledge):
+    def make(n_trials=1, cls=AutoMetaClassifier, **options):
+        options = {"time_limit": None, "cv": 2, "random_state": 0, **options}
+        return cls(n_trials=n_trials, knowledge=knowledge, **options)
+
+    return make
+
+
+def predict(model, X=X):
+    return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
+
+
+@pytest.mark.parametrize("n_trials", [0, 1])
+@pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
+def test_weights_are_repetitions_and_the_order_of_rows_is_none(make_model, cls, n_trials):
+    y = Y if cls is AutoMetaClassifier else NUMBERS
+    weight = np.random.default_rng(0).integers(0, 4, size=60)
+    repeated = np.random.default_rng(1).permutation(np.repeat(np.arange(60), weight))
+
+    weighted = make_model(n_trials, cls).fit(X, y, sample_weight=weight)
+    given_as_rows = make_model(n_trials, cls).fit(X[repeated], y[repeated])
+
+    np.testing.assert_array_equal(predict(weighted), predict(given_as_rows))
+
+
+def test_weights_on_any_scale_mean_the_same(make_model):
+    weight = np.random.default_rng(0).random(60) + 0.5
+
+    small = make_model(0).fit(X, Y, sample_weight=weight / 1e3)
+    smaller = make_model(0).fit(X, Y, sample_weight=weight / 1e6)
+
+    np.testing.assert_allclose(predict(small), predict(smaller), rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_trials", [0, 3])
+def test_a_fit_can_be_repeated_to_the_bit(make_model, n_trials):
+    first, again = (make_model(n_trials).fit(X, Y) for _ in range(2))
+
+    np.testing.assert_array_equal(predict(first), predict(again))
+    assert first.best_params_ == again.best_params_
+
+
+def test_a_fit_in_another_process_gives_the_same_bits(make_model, knowledge):
+    code = f"""
+from sklearn.datasets import make_classification
+from autometa import AutoMetaClassifier
+X, y = make_classification(60, 5, n_informative=3, n_classes=3, random_state=0)
+model = AutoMetaClassifier(
+    n_trials=2, time_limit=None, cv=2, random_state=0, n_jobs=1, knowledge={knowledge!r}
+)
+print(model.fit(X, y).predict_proba(X).tobytes().hex())
+"""
+    here = make_model(2, n_jobs=1).fit(X, Y)
+
+    shown = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.strip() == predict(here).tobytes().hex()
+    assert shown.stderr == "", "a fit is silent"
+
+
+def test_another_seed_gives_another_model(make_model):
+    first, other = (make_model(1, random_state=seed).fit(X, Y) for seed in (0, 1))
+
+    assert (predict(first) != predict(other)).any()
+
+
+def test_no_clock_is_read_without_a_limit(make_model, monkeypatch):
+    expected = predict(make_model(2).fit(X, Y))
+    hours = iter(np.arange(0.0, 1e9, 3600.0))
+    monkeypatch.setattr(time, "monotonic", lambda: next(hours))
+
+    np.testing.assert_array_equal(predict(make_model(2).fit(X, Y)), expected)
+
+
+@pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
+def test_a_row_alone_is_predicted_as_in_a_batch(make_model, cls):
+    y = Y if cls is AutoMetaClassifier else NUMBERS
+    model = make_model(1, cls).fit(X, y)
+
+    alone = np.concatenate([predict(model, X[i : i + 1]) for i in range(20)])
+
+    assert alone.dtype == np.float64
+    np.testing.assert_allclose(alone, predict(model)[:20], rtol=0, atol=1e-9 * np.abs(y).max())
+
+
+def test_no_trial_proposes_and_one_trial_adapts(make_model):
+    proposed, adapted = make_model(0).fit(X, Y), make_model(1).fit(X, Y)
+
+    assert proposed.n_trials_ == 0 and proposed.best_params_ == {}
+    assert np.isnan(proposed.best_score_) and len(proposed.leaderboard_) == 0
+    assert adapted.n_trials_ == 1 and adapted.best_score_ == adapted.study_.best_value
+    first = adapted.proposals_[0]
+    assert {name: adapted.study_.trials[0].params[name] for name in first} == first
+    assert (predict(proposed) != predict(adapted)).any()
+
+
+@pytest.mark.parametrize("time_limit", [0, 0.5, 2])
+def test_the_time_limit_holds(make_model, time_limit):
+    make_model(1).fit(X, Y)  # imports what a first fit imports
+    model = make_model(None, time_limit=time_limit)
+
+    start = time.monotonic()
+    model.fit(X, Y)
+
+    assert time.monotonic() - start <= time_limit + 1
+    assert model.predict(X).shape == (60,)
+    assert time_limit < 2 or model.n_trials_ > 0
+
+
+def test_callbacks_see_the_trials_and_can_stop_the_search(make_model):
+    seen = []
+
+    def stop_after_three(study, trial):
+        seen.append(trial.number)
+        if len(seen) == 3:
+            study.stop()
+
+    model = make_model(30, callbacks=[stop_after_three]).fit(X, Y)
+
+    assert seen[:3] == [0, 1, 2]
+    assert 3 <= model.n_trials_ < 30
+    model = make_model(30, callbacks=[optuna.study.MaxTrialsCallback(2)]).fit(X, Y)
+    assert 2 <= model.n_trials_ < 30
+
+
+def interrupt(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_the_search_gives_the_best_so_far(make_model):
+    def interrupt_after_two(study, trial):
+        if trial.number == 1:
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="Interrupted"):
+        model = make_model(30, callbacks=[interrupt_after_two]).fit(X, Y)
+
+    assert model.best_params_
+    assert model.predict(X).shape == (60,)
+
+
+def test_ctrl_c_in_the_refit_gives_the_weights_as_proposed(make_model, monkeypatch):
+    monkeypatch.setattr("autometa.families.adapt_model", interrupt)
+
+    with pytest.warns(UserWarning, match="Interrupted"):
+        model = make_model(1).fit(X, Y)
+
+    np.testing.assert_array_equal(predict(model), predict(make_model(0).fit(X, Y)))
+
+
+def test_ctrl_c_before_there_is_a_model_is_raised(make_model, monkeypatch):
+    monkeypatch.setattr("autometa.families.propose_model", interrupt)
+    model = make_model(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
+
+    assert not hasattr(model, "classes_")
+
+
+def test_a_stored_study_is_resumed_for_the_same_task_only(make_model, tmp_path):
+    stored = {"storage": f"sqlite:///{tmp_path}/study.db", "study_name": "mine"}
+    make_model(1, **stored).fit(X, Y)
+    order = np.random.default_rng(0).permutation(60)
+
+    resumed = make_model(1, **stored).fit(X[order], Y[order])
+
+    assert resumed.n_trials_ == 2
+    assert optuna.load_study(**stored).best_value == resumed.best_score_
+    for changed, rows in (("fingerprint", slice(50)), ("metric", slice(60)), ("folds", slice(60))):
+        options = {"metric": "accuracy"} if changed == "metric" else {}
+        options |= {"cv": 3} if changed == "folds" else {}
+        with pytest.raises(InvalidInputError, match=changed):
+            make_model(1, **stored, **options).fit(X[rows], Y[rows])
+
+
+def test_a_study_resumes_without_a_seed_too(make_model):
+    storage = optuna.storages.InMemoryStorage()
+    for _ in range(2):
+        model = make_model(1, random_state=None, storage=storage, study_name="mine").fit(X, Y)
+
+    assert model.n_trials_ == 2
+
+
+@pytest.mark.parametrize(
+    "cv",
+    [
+        3,
+        KFold(3),
+        list(KFold(3).split(X)),
+        [(train.tolist(), test.tolist()) for train, test in KFold(3).split(X)],
+        [(np.arange(60) < 40, np.arange(60) >= 40)],
+    ],
+)
+def test_folds_are_those_asked_for(make_model, cv, monkeypatch):
+    seen = spy_on_folds(monkeypatch)
+
+    make_model(1, cv=cv).fit(X, Y)
+
+    folds = seen[0]
+    assert len(folds.train_weight) == (1 if isinstance(cv, list) and len(cv) == 1 else 3)
+    np.testing.assert_array_equal(folds.valid_weight.sum(axis=1), 20)
+    assert ((folds.train_weight > 0) & (folds.valid_weight > 0)).sum() == 0
+
+
+def test_groups_reach_the_splitter_and_the_default_folds(make_model, monkeypatch):
+    groups = np.arange(60) % 4
+    seen = spy_on_folds(monkeypatch)
+
+    make_model(1, cv=GroupKFold(4)).fit(X, Y, groups=groups)
+    make_model(1, cv=4).fit(X, Y, groups=groups)
+
+    for folds in seen:
+        np.testing.assert_array_equal(np.sort(folds.valid_weight.sum(axis=1)), 15)
+
+
+def spy_on_folds(monkeypatch):
+    seen, search = [], autometa.search.run_search
+
+    def run_search(task, folds, **options):
+        seen.append(folds)
+        return search(task, folds, **options)
+
+    monkeypatch.setattr(autometa.search, "run_search", run_search)
+    return seen
+
+
+def test_a_fold_may_lack_a_class(make_model):
+    splits = [(np.flatnonzero(Y != 2), np.arange(60)), (np.arange(60), np.flatnonzero(Y == 1))]
+
+    model = make_model(2, cv=splits).fit(X, Y)
+
+    assert np.isfinite(model.best_score_)
+    assert np.isfinite(predict(model)).all()
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "roc_auc"])
+def test_the_search_maximises_the_metric_asked_for(make_model, metric):
+    model = make_model(2, metric=metric).fit(X, Y)
+
+    assert 0 <= model.best_score_ <= 1
+    assert model.study_.best_value == model.best_score_
+
+
+def test_class_weights_move_probability(make_model):
+    models = [make_model(0, class_weight=w) for w in (None, {0: 10.0}, "balanced")]
+    rare = np.flatnonzero((Y != 0) | (np.arange(60) % 4 == 0))
+
+    plain, weighted, balanced = (predict(m.fit(X[rare], Y[rare])) for m in models)
+
+    assert weighted[:, 0].mean() > plain[:, 0].mean()
+    assert balanced[:, 0].mean() > plain[:, 0].mean()
+
+
+def test_threads_are_limited_in_fit_and_predict_and_restored(make_model, monkeypatch):
+    import torch
+
+    n_before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(torch, "set_num_threads", seen.append)
+
+    make_model(0, n_jobs=3).fit(X, Y).predict(X)
+
+    assert seen == [3, n_before] * 2
+    make_model(0).fit(X, Y)
+    assert len(seen) == 4
+
+
+def test_the_leaderboard_lists_the_trials_best_first(make_model):
+    model = make_model(4).fit(X, Y)
+
+    board = model.leaderboard_
+
+    assert len(board) == 4
+    assert board["score"][0] == model.best_score_
+    assert {"trial", "score", "state", "origin", "n_steps", "step_size"} <= set(board.columns)
+
+
+def test_metafeatures_describe_the_table(make_model):
+    model = make_model(0).fit(X, Y)
+
+    assert model.metafeatures_["n_rows"] == 60
+    assert model.metafeatures_["n_classes"] == 3
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 5])
+@pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
+def test_the_smallest_tables_can_be_fitted(make_model, cls, n_rows):
+    y = np.arange(n_rows) % 3
+
+    model = make_model(1, cls, cv=None).fit(X[:n_rows], y)
+
+    assert np.isfinite(predict(model, X)).all()
+
+
+def test_many_classes_of_one_row_can_be_fitted(make_model):
+    y = np.arange(60) // 2
+    y[:10] = np.arange(100, 110)
+
+    model = make_model(1, cv=None).fit(X, y)
+
+    np.testing.assert_allclose(predict(model).sum(axis=1), 1)
+    assert predict(model).shape == (60, len(np.unique(y)))
