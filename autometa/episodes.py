@@ -71,6 +71,8 @@ def make_rows(X, y, weight=None, *, n_classes=None, require_all_classes=False):
             f"y and weight must have one entry for each of the {n_rows} rows, "
             f"got {y.shape} and {weight.shape}."
         )
+    if not torch.isfinite(X).all() or (y.dtype.kind == "f" and not np.isfinite(y).all()):
+        raise InvalidInputError("X and y must be finite. Encode the table; drop rows without y.")
     if not (weight >= 0).all() or not weight.any():
         raise InvalidInputError("weight must be >= 0 with at least one row above 0.")
     if n_classes is None:

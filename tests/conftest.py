@@ -1,10 +1,11 @@
-"""What all tests share: no internet by default, and the corpus where it is there."""
+"""What all tests share: no internet by default, small episodes, the corpus where it is there."""
 
 import errno
 import ipaddress
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,3 +48,51 @@ def corpus():
     if not (folder / "index.csv").is_file():
         pytest.skip(f"the corpus is not at ../shared/corpus of {ROOT.name}/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_rows_of():
+    """Draw labelled rows ``(X, y)`` with missing cells; the target depends on two columns."""
+
+    def make(seed, n_rows=24, n_columns=4, n_classes=3, share_missing=0.1):
+        rng = np.random.default_rng(seed)
+        value = rng.normal(size=(n_rows, n_columns)).clip(-3, 3)
+        is_missing = rng.random((n_rows, n_columns)) < share_missing
+        signal = value[:, 0] + 0.5 * value[:, -1] ** 2 + 0.1 * rng.normal(size=n_rows)
+        y = 10 + 3 * signal
+        if n_classes is not None:
+            y = np.argsort(np.argsort(signal)) * n_classes // n_rows
+        cells = np.stack([value, 0.9 * value, is_missing], axis=-1)
+        cells[is_missing, :2] = 0
+        return cells, y
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_episode(make_rows_of):
+    """Draw a small episode; tensors of any floating dtype."""
+
+    def make(seed=0, n_support=24, n_query=9, n_columns=4, n_classes=3, double=False, **options):
+        from autometa.episodes import Episode, make_rows, query_rows
+
+        n_rows = n_support + n_query
+        X, y = make_rows_of(seed, n_rows, n_columns, n_classes, **options)
+        order = np.random.default_rng(seed).permutation(n_rows)
+        first, last = order[:n_support], order[n_support:]
+        support = make_rows(X[first], y[first], n_classes=n_classes)
+        query = query_rows(support, X[last], y[last], n_classes=n_classes)
+        if double:
+            support, query = (
+                {name: tensor.double() for name, tensor in rows.items()}
+                for rows in (support, query)
+            )
+        return Episode(support, query, is_regression=n_classes is None)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_network():
+    """Arguments of a network that takes no time."""
+    return {"n_hidden": 8, "n_token": 8, "n_layers": 1, "n_heads": 2, "n_key": 4}
