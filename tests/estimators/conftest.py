@@ -19,3 +19,11 @@ def knowledge(tmp_path_factory, untrained):
     folder = tmp_path_factory.mktemp("knowledge")
     untrained.save(folder)
     return str(folder)
+
+
+@pytest.fixture
+def short_adaptation(monkeypatch):
+    """Let the first configuration take a few steps only, where its quality does not matter."""
+    from autometa.families.adapted_network import DEFAULT_CONFIG
+
+    monkeypatch.setitem(DEFAULT_CONFIG, "n_steps", 6)
