@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from autometa.exceptions import ArtefactError
+from autometa.knowledge._folder import write_files
 from autometa.metalearners import METALEARNERS
 
 FORMAT = "autometa-initialisation"
@@ -27,8 +28,11 @@ class Initialisation:
     ----------
     params : dict of Tensor
     learner : MetaLearner
+        Made from the two below.
     learner_name : str
         A key of :data:`autometa.metalearners.METALEARNERS`.
+    learner_config : dict
+        JSON-able arguments of the learner.
     provenance : dict
         JSON-able: ``tasks`` (every task seen, with name, family, OpenML id and fingerprint),
         ``seed``, ``hours``, ``n_steps``, ``versions`` and whatever meta-training adds.
@@ -44,27 +48,24 @@ class Initialisation:
         return METALEARNERS[self.learner_name](**self.learner_config)
 
     def save(self, folder):
-        """Write the artefact into ``folder``, which is made if need be."""
-        folder = Path(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            save_file(
-                {name: param.contiguous() for name, param in self.params.items()},
-                folder / TENSORS,
-            )
-            described = {
-                "format": FORMAT,
-                "format_version": FORMAT_VERSION,
-                "sha256": _checksum(folder / TENSORS),
-                "learner": self.learner_name,
-                "learner_config": self.learner_config,
-                "provenance": self.provenance,
-            }
-            (folder / PROVENANCE).write_text(json.dumps(described, indent=1, sort_keys=True))
-        except (OSError, SafetensorError) as error:
-            raise ArtefactError(
-                f"Cannot write to {folder}: {error}. Name a folder that can be written to."
-            ) from error
+        """Write the artefact into ``folder``, which is made if need be; wholly or not at all.
+
+        Raises
+        ------
+        ArtefactError
+            Where the folder cannot be written to.
+        """
+        tensors = save({name: param.cpu().contiguous() for name, param in self.params.items()})
+        described = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "sha256": _checksum(tensors),
+            "learner": self.learner_name,
+            "learner_config": self.learner_config,
+            "provenance": self.provenance,
+        }
+        text = json.dumps(described, indent=1, sort_keys=True)
+        write_files(Path(folder), {TENSORS: tensors, PROVENANCE: text.encode()})
 
     @classmethod
     def load(cls, folder):
@@ -74,6 +75,12 @@ class Initialisation:
         ------
         ArtefactError
             Where the folder holds no artefact, or a foreign, corrupted or unreadable one.
+
+        Examples
+        --------
+        >>> Initialisation.load("no/such/folder")
+        Traceback (most recent call last):
+        autometa.exceptions.ArtefactError: no/such/folder holds no readable initialisation.json...
         """
         folder = Path(folder)
         try:
@@ -89,21 +96,25 @@ class Initialisation:
         if version != FORMAT_VERSION:
             raise ArtefactError(
                 f"{folder} has format version {version}, this autometa "
-                f"({importlib.metadata.version('autometa')}) reads version {FORMAT_VERSION}. "
+                f"({_version_of('autometa')}) reads version {FORMAT_VERSION}. "
                 "Install the autometa named under 'versions' in its JSON file."
             )
         try:
-            if _checksum(folder / TENSORS) != described["sha256"]:
-                raise ArtefactError(
-                    f"{folder / TENSORS} is corrupted: its checksum differs from the one in "
-                    f"{PROVENANCE}. Copy or train it anew."
-                )
-            params = load_file(folder / TENSORS)
-            return cls(
+            content = (folder / TENSORS).read_bytes()
+            is_whole = _checksum(content) == described["sha256"]
+            params = load(content) if is_whole else {}
+            found = cls(
                 params, described["learner"], described["learner_config"], described["provenance"]
             )
-        except (OSError, SafetensorError, KeyError) as error:
+            found.learner  # noqa: B018  an unknown name or argument shows here
+        except (OSError, SafetensorError, KeyError, TypeError) as error:
             raise ArtefactError(f"{folder} holds no complete initialisation: {error!r}.") from error
+        if not is_whole:
+            raise ArtefactError(
+                f"{folder / TENSORS} is corrupted: its checksum differs from the one in "
+                f"{PROVENANCE}. Copy or train it anew."
+            )
+        return found
 
     @classmethod
     def default(cls):
@@ -114,8 +125,15 @@ class Initialisation:
 def versions():
     """Name the versions that an artefact was made with; JSON-able."""
     names = ("autometa", "torch", "numpy", "scikit-learn", "pandas")
-    found = {name: importlib.metadata.version(name) for name in names}
+    found = {name: _version_of(name) for name in names}
     return {"python": platform.python_version(), **found}
+
+
+def _version_of(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from its source folder
+        return "of unknown version"
 
 
 @cache
@@ -123,5 +141,5 @@ def _load_shipped():
     return Initialisation.load(Path(__file__).parent / "shipped")
 
 
-def _checksum(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _checksum(content):
+    return hashlib.sha256(content).hexdigest()
