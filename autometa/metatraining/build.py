@@ -1,5 +1,6 @@
 """From a collection of tasks to a meta-learned initialisation with its provenance."""
 
+import hashlib
 import logging
 import warnings
 from pathlib import Path
@@ -35,6 +36,7 @@ def build_initialisation(
     n_workers=1,
     checkpoint_every_s=300.0,
     on_progress=None,
+    should_stop=None,
 ):
     """Meta-train an initialisation on tasks and describe what it saw.
 
@@ -52,7 +54,7 @@ def build_initialisation(
     hold_out_dev : bool
         Keep the families for which :func:`is_meta_dev` is true out of training; the learning
         curve is measured on them. False trains on every task and leaves the curve empty.
-    real_share, batch_size, n_workers, checkpoint_every_s, on_progress
+    real_share, batch_size, n_workers, checkpoint_every_s, on_progress, should_stop
         See :func:`meta_train` and :class:`EpisodeBatches`.
 
     Returns
@@ -75,7 +77,11 @@ def build_initialisation(
         tables.append(PreparedTable.from_task(task, rng=rng))
         seen.append(_describe(task, family))
     if not tables and real_share > 0:
-        raise InvalidInputError("No task to train on. Name a corpus or suite that holds some.")
+        others = f"; the {len(validation)} found are of held-out families" if validation else ""
+        raise InvalidInputError(
+            f"No task to train on{others}. Name a corpus or suite that holds some"
+            f"{', or train on all families' if validation else ''}."
+        )
     logger.info("%d tasks to train on, %d held out", len(tables), len(validation))
     batches = EpisodeBatches(tables, batch_size=batch_size, real_share=real_share, seed=seed)
     params, progress = meta_train(
@@ -88,7 +94,16 @@ def build_initialisation(
         device=device,
         n_workers=n_workers,
         checkpoint_every_s=checkpoint_every_s,
+        description={
+            "learner": learner_name,
+            "learner configuration": learner_config,
+            "seed": seed,
+            "real_share": real_share,
+            "batch_size": batch_size,
+            "list of tasks": _digest(seen),
+        },
         on_progress=on_progress,
+        should_stop=should_stop,
     )
     provenance = {
         "tasks": seen,
@@ -133,6 +148,12 @@ def half_split(task, *, rng, max_rows=300, max_columns=64):
     support = make_rows(encoded[is_support], y[is_support], n_classes=n_classes)
     query = query_rows(support, encoded[~is_support], y[~is_support], n_classes=n_classes)
     return Episode(support, query, is_regression=n_classes is None)
+
+
+def _digest(seen):
+    """Shorten what tasks were seen to something that two trainings can compare."""
+    names = sorted(task["name"] for task in seen)
+    return f"{len(names)} tasks, {hashlib.sha256(repr(names).encode()).hexdigest()[:12]}"
 
 
 def _describe(task, family):

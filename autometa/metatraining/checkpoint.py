@@ -5,9 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from autometa.exceptions import ArtefactError
+
+TENSORS, PROGRESS = "tensors.safetensors", "progress.json"
 
 
 def save_checkpoint(folder, tensors, progress):
@@ -25,19 +28,25 @@ def save_checkpoint(folder, tensors, progress):
     """
     folder = Path(folder)
     partial = folder / "checkpoint.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file(
-        {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()},
-        partial / "tensors.safetensors",
-    )
-    with open(partial / "progress.json", "w") as file:
-        json.dump(progress, file)
-        file.flush()
-        os.fsync(file.fileno())
     final = folder / f"checkpoint-{progress['n_steps']:09d}"
-    shutil.rmtree(final, ignore_errors=True)
-    partial.rename(final)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        save_file(
+            {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()},
+            partial / TENSORS,
+        )
+        with open(partial / PROGRESS, "w") as file:
+            json.dump(progress, file)
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ArtefactError(
+            f"Cannot write a checkpoint to {folder}: {error}. Name a folder that can be written to."
+        ) from error
     for old in _checkpoints(folder)[:-2]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -50,13 +59,13 @@ def load_checkpoint(folder):
     tensors : dict of Tensor
     progress : dict
     """
-    found = _checkpoints(Path(folder))
+    found = [path for path in _checkpoints(Path(folder)) if _is_complete(path)]
     if not found:
         return None
     try:
-        progress = json.loads((found[-1] / "progress.json").read_text())
-        return load_file(found[-1] / "tensors.safetensors"), progress
-    except (OSError, ValueError) as error:
+        progress = json.loads((found[-1] / PROGRESS).read_text())
+        return load_file(found[-1] / TENSORS), progress
+    except (OSError, ValueError, SafetensorError) as error:
         raise ArtefactError(
             f"{found[-1]} cannot be read ({error}). Remove it to resume from the one before."
         ) from error
@@ -64,3 +73,8 @@ def load_checkpoint(folder):
 
 def _checkpoints(folder):
     return sorted(path for path in folder.glob("checkpoint-*") if path.is_dir())
+
+
+def _is_complete(path):
+    """Whether a checkpoint holds all files; removing one may have been cut short."""
+    return all((path / name).is_file() for name in (TENSORS, PROGRESS))

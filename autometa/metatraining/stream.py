@@ -1,6 +1,7 @@
 """A stream of episode batches: batch i is a function of the seed and i, whoever makes it."""
 
 import itertools
+import signal
 
 import numpy as np
 import torch
@@ -53,5 +54,11 @@ def stream_batches(batches, *, start, n_workers):
         sampler=itertools.count(start),
         num_workers=n_workers,
         prefetch_factor=4 if n_workers else None,
+        worker_init_fn=_ignore_ctrl_c,
     )
     return iter(loader)
+
+
+def _ignore_ctrl_c(worker_id):
+    """Leave Ctrl-C, which a terminal sends to workers too, to the process that trains."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

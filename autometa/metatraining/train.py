@@ -1,5 +1,6 @@
 """The outer loop: one for every meta-learner."""
 
+import json
 import logging
 import math
 import time
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from autometa.exceptions import InvalidInputError
 from autometa.metalearners import query_loss
 from autometa.metatraining.checkpoint import load_checkpoint, save_checkpoint
 from autometa.metatraining.stream import stream_batches
@@ -49,7 +51,9 @@ def meta_train(
     meta_lr=1e-3,
     n_workers=1,
     checkpoint_every_s=300.0,
+    description=None,
     on_progress=None,
+    should_stop=None,
 ):
     """Move meta-parameters down the meta-gradient of a stream of episodes.
 
@@ -74,8 +78,12 @@ def meta_train(
         Processes that prepare episodes.
     checkpoint_every_s : float
         Seconds between checkpoints, each with a point of the learning curve.
+    description : dict, default=None
+        JSON-able: what must agree with a checkpoint for training to resume from it.
     on_progress : callable, default=None
         Called with a dictionary after every step.
+    should_stop : callable, default=None
+        Called before every step; where it returns true, training ends as if its budget were used.
 
     Returns
     -------
@@ -85,19 +93,29 @@ def meta_train(
         ``n_steps``, ``elapsed_s``, ``n_skipped`` and the learning ``curve``.
     """
     params = {name: p.to(device).requires_grad_() for name, p in learner.init_params(seed).items()}
+    if not params:
+        raise InvalidInputError(
+            f"{type(learner).__name__} has no parameters that could be trained."
+        )
     average = {name: param.detach().clone() for name, param in params.items()}
     optimiser = torch.optim.AdamW(params.values(), lr=meta_lr, weight_decay=1e-4)
     progress = {"n_steps": 0, "elapsed_s": 0.0, "n_skipped": 0, "curve": []}
     resumed = load_checkpoint(folder) if folder is not None else None
     if resumed is not None:
         tensors, progress = resumed
+        _check_description(progress.get("description"), description, folder)
         _restore(tensors, params, average, optimiser)
         logger.info("resumed after %d steps", progress["n_steps"])
+    if description is not None:
+        progress["description"] = json.loads(json.dumps(description))
     started, elapsed_before = time.monotonic(), progress["elapsed_s"]
     last_checkpoint = started
 
     def checkpoint():
-        progress["curve"].append(
+        curve = progress["curve"]
+        if curve and curve[-1]["n_steps"] == progress["n_steps"]:
+            return  # written before, by this process or by the one that it resumes
+        curve.append(
             {
                 "n_steps": progress["n_steps"],
                 "elapsed_s": round(progress["elapsed_s"], 1),
@@ -110,7 +128,7 @@ def meta_train(
     stream = stream_batches(batches, start=progress["n_steps"], n_workers=n_workers)
     while True:
         share = budget.share_used(progress["elapsed_s"], progress["n_steps"])
-        if share >= 1:
+        if share >= 1 or (should_stop is not None and should_stop()):
             break
         n_steps = progress["n_steps"]
         decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
@@ -161,6 +179,20 @@ def validate(learner, params, episodes):
             loss = query_loss(weights, support, query, is_regression=is_regression)
             losses.setdefault(f"{kind}_{stage}", []).append(float(loss))
     return {name: round(float(np.mean(values)), 4) for name, values in losses.items()}
+
+
+def _check_description(found, wanted, folder):
+    """Refuse to go on from the checkpoint of another training; one without a description passes."""
+    if found is None or wanted is None:
+        return
+    wanted = json.loads(json.dumps(wanted))
+    differing = [name for name in wanted if found.get(name) != wanted[name]]
+    if differing:
+        name = differing[0]
+        raise InvalidInputError(
+            f"{folder} holds checkpoints of a training with another {name}: {found.get(name)}, "
+            f"now {wanted[name]}. Resume with the same, or name another folder."
+        )
 
 
 def _to_device(episodes, device):
