@@ -212,7 +212,7 @@ class _Tasks:
             shown = ", ".join(held_out[:5]) + (", ..." if len(held_out) > 5 else "")
             print_line(f"{found}, {len(held_out)} held out for the learning curve: {shown}")
         else:
-            reason = "as asked" if self.all_families else "the names of so few gave none"
+            reason = "as asked" if self.all_families else "one in six is, by its name"
             print_line(f"{found}, none held out ({reason}), so there is no learning curve")
 
     def describe(self):
