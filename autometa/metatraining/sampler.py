@@ -1,5 +1,6 @@
 """Episodes for meta-training: from real tables and from the synthetic prior."""
 
+import itertools
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from autometa.tasks.synthetic import sample_prior_table
 
 #: Rows of a real table that meta-training keeps in memory.
 MAX_TABLE_ROWS = 5_000
+#: Draws that may give no episode before it is taken from the prior.
+MAX_REAL_ATTEMPTS = 50
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,9 @@ def sample_episode(tables, shape, *, rng, real_share=0.6):
     -------
     Episode
     """
-    while True:
-        if len(tables) and rng.random() < real_share:
+    for attempt in itertools.count():
+        # tables that have nothing of this shape must not be asked for ever
+        if len(tables) and rng.random() < real_share and attempt < MAX_REAL_ATTEMPTS:
             drawn = _draw_real(tables, shape, rng)
         else:
             drawn = _draw_prior(shape, rng)
