@@ -32,7 +32,11 @@ BYTES_PER_CELL = 70
 
 
 class AutoMetaEstimator(BaseEstimator):
-    """Base of the estimators; subclasses give the constructor, ``_kind`` and ``predict``."""
+    """Base of the estimators.
+
+    Subclasses give the constructor, ``predict``, ``_kind``, and what depends on the kind of target:
+    ``_learn_target``, ``_n_classes``, ``_class_factors`` and ``_metric_in_units``.
+    """
 
     def fit(self, X, y, sample_weight=None, groups=None):
         """Propose weights for the table, search how to adapt them, and adapt them.
@@ -74,10 +78,10 @@ class AutoMetaEstimator(BaseEstimator):
         self._check_memory(*given.task.X.shape)
         rows = CanonicalRows.of(given.task.X, given.y, given.weight, given.groups)
         self._encoder_ = TableEncoder().fit(rows.X, sample_weight=rows.weight)
-        self._set_target(given.task)
+        y = self._learn_target(given.task, rows)
         X = self._encode_cells(rows.X)
         weight = rows.weight * self._class_factors(rows)
-        return EncodedTask(X, rows.y, weight, self._n_classes()), rows
+        return EncodedTask(X, y, weight, self._n_classes()), rows
 
     def _encode_cells(self, frame):
         """Encode a table block by block as float32, so that no float64 copy of it is made."""
@@ -141,7 +145,7 @@ class AutoMetaEstimator(BaseEstimator):
             folds,
             study=self.study_,
             n_trials=self.n_trials,
-            metric=metric,
+            metric=self._metric_in_units(metric),
             initialisation=initialisation,
             callbacks=self.callbacks,
             n_bags=N_BAGS,

@@ -1,6 +1,7 @@
 """A fitted estimator in a folder: safetensors and JSON, no pickle."""
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -13,6 +14,7 @@ from safetensors import numpy as safetensors
 
 from autometa.encoding import TableEncoder
 from autometa.estimators._study import trials_from_list, trials_to_list
+from autometa.estimators._target_units import TargetUnits
 from autometa.exceptions import ArtefactError, InvalidInputError
 
 FORMAT = "autometa-estimator"
@@ -43,6 +45,7 @@ def save(estimator, folder):
         "class": type(estimator).__name__,
         "parameters": _json_parameters(estimator),
         "classes": _labels_to_dict(getattr(estimator, "classes_", None)),
+        "units": dataclasses.asdict(estimator._units_) if hasattr(estimator, "_units_") else None,
         "n_features_in": estimator.n_features_in_,
         "values": {name: getattr(estimator, name) for name in VALUES},
         "trials": trials_to_list(estimator.study_),
@@ -134,6 +137,8 @@ def _restore(described, arrays):
         estimator.feature_names_in_ = estimator._encoder_.feature_names_in_
     if described["classes"] is not None:
         estimator.classes_ = _labels_from_dict(described["classes"])
+    if described["units"] is not None:
+        estimator._units_ = TargetUnits(**described["units"])
     values = described["values"]
     estimator._task_, estimator._metafeatures_ = None, values.pop("metafeatures_")
     for name, value in values.items():

@@ -133,11 +133,15 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def _set_target(self, task):
+    def _learn_target(self, task, rows):
         self.classes_ = task.classes
+        return rows.y
 
     def _n_classes(self):
         return len(self.classes_)
 
     def _class_factors(self, rows):
         return class_factors(self.class_weight, self.classes_, rows.y, rows.weight)
+
+    def _metric_in_units(self, metric):
+        return metric

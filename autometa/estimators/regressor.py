@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from autometa.estimators._base import AutoMetaEstimator
+from autometa.estimators._target_units import MetricInUnits, TargetUnits
 
 
 class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
@@ -120,13 +121,18 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         -------
         ndarray of shape (n_rows,)
         """
-        return self._predict_outputs(X)
+        outputs = self._predict_outputs(X)
+        return self._units_.undo(outputs)
 
-    def _set_target(self, task):
-        """Nothing of the target needs to be kept: the model predicts in its units."""
+    def _learn_target(self, task, rows):
+        self._units_ = TargetUnits.of(rows.y, rows.weight)
+        return self._units_.apply(rows.y)
 
     def _n_classes(self):
         return None
 
     def _class_factors(self, rows):
         return np.ones(len(rows.y))
+
+    def _metric_in_units(self, metric):
+        return MetricInUnits(metric, self._units_)
