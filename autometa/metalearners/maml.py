@@ -38,6 +38,7 @@ class MAML(MetaLearner):
     'log_inner_lr.first'
     """
 
+    initialiser_class = ColumnStatisticsInitialiser
     adapted = ("first", "first_bias", "gain", "second", "second_bias", "head", "head_bias")
 
     def __init__(self, n_inner_steps=3, second_order=True, unadapted_share=0.4, network=None):
@@ -46,13 +47,13 @@ class MAML(MetaLearner):
         self.unadapted_share = unadapted_share
         self.network = dict(network or {})
         with torch.device("meta"):
-            self._initialiser = ColumnStatisticsInitialiser(**self.network)
+            self._initialiser = self.initialiser_class(**self.network)
 
     def init_params(self, seed):
         """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            initialiser = ColumnStatisticsInitialiser(**self.network)
+            initialiser = self.initialiser_class(**self.network)
         params = {name: param.detach() for name, param in initialiser.named_parameters()}
         lr = {f"log_inner_lr.{name}": torch.tensor(-3.0) for name in self.adapted}
         return {**params, **lr}

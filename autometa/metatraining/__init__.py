@@ -1,13 +1,14 @@
 """Meta-training: episodes, the outer loop, and the artefact that comes out."""
 
 from autometa.metatraining.build import build_initialisation, half_split
-from autometa.metatraining.sampler import is_meta_dev
+from autometa.metatraining.sampler import PreparedTable, is_meta_dev
 from autometa.metatraining.stream import EpisodeBatches
 from autometa.metatraining.train import Budget, meta_train
 
 __all__ = [
     "Budget",
     "EpisodeBatches",
+    "PreparedTable",
     "build_initialisation",
     "half_split",
     "is_meta_dev",

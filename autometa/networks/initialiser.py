@@ -31,6 +31,9 @@ class ColumnStatisticsInitialiser(nn.Module):
         Heads of the proposed network's attention over support rows, and their width.
     """
 
+    #: Length of what :meth:`describe_table` gives.
+    n_table_numbers = 4
+
     def __init__(self, n_hidden=256, n_token=64, n_layers=2, n_heads=2, n_key=48):
         super().__init__()
         self.config = {
@@ -44,7 +47,7 @@ class ColumnStatisticsInitialiser(nn.Module):
         self.class_mlp = nn.Sequential(
             nn.Linear(n_class_numbers, n_token), nn.GELU(), nn.Linear(n_token, n_token)
         )
-        self.token = nn.Linear(n_token + 2 * N_BASIS + 4, n_token)
+        self.token = nn.Linear(n_token + 2 * N_BASIS + self.n_table_numbers, n_token)
         self.layers = nn.ModuleList(ColumnAttention(n_token) for _ in range(n_layers))
         self.norm = nn.LayerNorm(n_token)
         self.first_layer = nn.Sequential(
@@ -102,6 +105,24 @@ class ColumnStatisticsInitialiser(nn.Module):
         )
         return {**weights, "head": head, "head_bias": head_bias}
 
+    def describe_table(self, support, is_regression):
+        """Give the numbers that every column hears about the table as a whole.
+
+        Returns
+        -------
+        Tensor of shape (n_table_numbers,)
+            Logarithms of the numbers of rows, columns and classes; whether it is a regression.
+        """
+        n_rows = support["weight"].sum()
+        return torch.stack(
+            [
+                n_rows.log() / 5,
+                support["column_mask"].sum().log() / 3,
+                support["class_mask"].sum().log(),
+                torch.full_like(n_rows, is_regression),
+            ]
+        )
+
     def _column_tokens(self, support, is_regression):
         basis = expand_basis(support["X"], support["column_mask"])  # (n_rows, n_columns, N_BASIS)
         weight, membership = support["weight"], support["membership"]
@@ -131,15 +152,7 @@ class ColumnStatisticsInitialiser(nn.Module):
         class_weight = class_weight / class_weight.sum()
         summary = torch.einsum("c,cdt->dt", class_weight, described)
 
-        n_classes = support["class_mask"].sum()
-        table = torch.stack(
-            [
-                n_rows.log() / 5,
-                support["column_mask"].sum().log() / 3,
-                n_classes.log(),
-                torch.full_like(n_rows, is_regression),
-            ]
-        )
+        table = self.describe_table(support, is_regression)
         tokens = self.token(torch.cat([summary, mean, spread, table.expand(n_columns, -1)], dim=-1))
         for layer in self.layers:
             tokens = layer(tokens, support["column_mask"])
