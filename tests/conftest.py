@@ -96,3 +96,40 @@ def make_episode(make_rows_of):
 def tiny_network():
     """Arguments of a network that takes no time."""
     return {"n_hidden": 8, "n_token": 8, "n_layers": 1, "n_heads": 2, "n_key": 4}
+
+
+@pytest.fixture(scope="session")
+def tiny_initialisation(tiny_network):
+    """An initialisation of a tiny network that has learned nothing."""
+    from autometa.knowledge import Initialisation
+    from autometa.metalearners import MAML
+
+    config = {"network": tiny_network}
+    return Initialisation(MAML(**config).init_params(0), "maml", config, {"tasks": []})
+
+
+@pytest.fixture(scope="session")
+def make_encoded_task(make_rows_of):
+    """Draw a small encoded task, all rows of weight 1."""
+
+    def make(seed=0, n_rows=60, n_columns=3, n_classes=2, **options):
+        from autometa.families import EncodedTask
+
+        X, y = make_rows_of(seed, n_rows, n_columns, n_classes, **options)
+        order = np.random.default_rng(seed).permutation(n_rows)
+        return EncodedTask(X[order].astype(np.float32), y[order], np.ones(n_rows), n_classes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_thirds():
+    """Split an encoded task into three folds."""
+
+    def make(task):
+        from autometa.families import Folds
+
+        is_valid = np.arange(len(task.y)) % 3 == np.arange(3)[:, None]
+        return Folds(np.where(is_valid, 0.0, task.weight), np.where(is_valid, task.weight, 0.0))
+
+    return make

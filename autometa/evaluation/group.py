@@ -76,33 +76,44 @@ def evaluate_group(
         ``report(indices, n_steps, scores)`` gets a point of the curves of ``configs[indices]``
         and returns a boolean array: which of them to prune.
     """
+    error = _try_group(
+        task, folds, configs, scorer, initialisation, seed, device, may_go_on, report
+    )
+    if error is None:
+        return
+    if len(configs) == 1 and device == "cpu":
+        raise MemoryError(
+            f"One configuration of the adapted network on {len(task.y)} rows and "
+            f"{task.X.shape[1]} columns does not fit in memory. Give fewer rows or columns."
+        ) from error
+    common = {"scorer": scorer, "initialisation": initialisation, "seed": seed}
+    common |= {"may_go_on": may_go_on}
+    if len(configs) == 1:
+        warnings.warn(f"{device} is out of memory; going on with the CPU.", stacklevel=2)
+        evaluate_group(task, folds, configs, device="cpu", report=report, **common)
+        return
+    half = len(configs) // 2
+    for start, part in ((0, configs[:half]), (half, configs[half:])):
+
+        def shifted(indices, n_steps, scores, start=start):
+            return report([start + i for i in indices], n_steps, scores)
+
+        evaluate_group(task, folds, part, device=device, report=shifted, **common)
+
+
+def _try_group(task, folds, configs, scorer, initialisation, seed, device, may_go_on, report):
+    """Run a group; where memory does not suffice, return the error without what it held."""
     try:
         run = NetworkRun(
             task, folds.train_weight, configs, initialisation, seed=seed, device=device
         )
         _follow(run, scorer, may_go_on, report)
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
         if not _is_out_of_memory(error):
             raise
-        run = None  # frees its tensors before the smaller groups start
-        if len(configs) == 1 and device == "cpu":
-            raise MemoryError(
-                f"One configuration of the adapted network on {len(task.y)} rows and "
-                f"{task.X.shape[1]} columns does not fit in memory. Give fewer rows or columns."
-            ) from error
-        common = {"scorer": scorer, "initialisation": initialisation, "seed": seed}
-        common |= {"may_go_on": may_go_on}
-        if len(configs) == 1:
-            warnings.warn(f"{device} is out of memory; going on with the CPU.", stacklevel=2)
-            evaluate_group(task, folds, configs, device="cpu", report=report, **common)
-            return
-        half = len(configs) // 2
-        for start, part in ((0, configs[:half]), (half, configs[half:])):
-
-            def shifted(indices, n_steps, scores, start=start):
-                return report([start + i for i in indices], n_steps, scores)
-
-            evaluate_group(task, folds, part, device=device, report=shifted, **common)
+        # its traceback holds the tensors that must go before smaller groups start
+        return error.with_traceback(None)
+    return None
 
 
 def _follow(run, scorer, may_go_on, report):

@@ -1,7 +1,9 @@
 """The Optuna study behind a search: an ordinary one that remembers which data it is about."""
 
 import json
+import warnings
 
+import numpy as np
 import optuna
 
 from autometa.exceptions import InvalidInputError
@@ -38,7 +40,7 @@ def open_study(*, task_description, storage=None, study_name=None, seed=None):
         As for ``optuna.create_study``; None keeps the study in memory.
     study_name : str, default=None
     seed : int, default=None
-        Of the sampler.
+        Of the sampler, together with the number of trials that are stored.
 
     Returns
     -------
@@ -47,17 +49,34 @@ def open_study(*, task_description, storage=None, study_name=None, seed=None):
     Raises
     ------
     InvalidInputError
-        Where the stored study is about other data, another metric or other folds.
+        Where the stored study is about other data, another metric or other folds, or minimises.
+
+    Examples
+    --------
+    >>> study = open_study(task_description={"metric": "accuracy"}, study_name="a")
+    >>> study.user_attrs
+    {'autometa:task': {'metric': 'accuracy'}}
     """
     storage = optuna.storages.InMemoryStorage() if storage is None else storage
-    sampler = optuna.samplers.TPESampler(
-        seed=seed, n_startup_trials=8, multivariate=True, constant_liar=True
-    )
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=2)
     created = optuna.create_study(
         storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
     )
+    n_trials = len(created.get_trials(deepcopy=False))
+    if seed is not None and n_trials:
+        # the trials that come must not be drawn as those that are there were
+        seed = int(np.random.SeedSequence([seed, n_trials]).generate_state(1)[0])
+    with warnings.catch_warnings():  # optuna 4 calls two of these options experimental
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=8, multivariate=True, constant_liar=True
+        )
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=8, n_warmup_steps=2)
     study = SearchStudy(created.study_name, storage, sampler=sampler, pruner=pruner)
+    if study.directions != [optuna.study.StudyDirection.MAXIMIZE]:
+        raise InvalidInputError(
+            f"The stored study {study.study_name!r} minimises or has several objectives; a search "
+            "maximises one score. Give another study_name."
+        )
     described = json.loads(json.dumps(task_description))
     known = study.user_attrs.get(ATTRIBUTE)
     if known is None and not study.trials:

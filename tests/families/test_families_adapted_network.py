@@ -1,0 +1,359 @@
+import numpy as np
+import pytest
+import torch
+
+from autometa.episodes import make_rows
+from autometa.families import EncodedTask, NetworkRun, adapt_model, propose_model, space
+from autometa.families import adapted_network as family
+from autometa.families.adapted_network import ADAPTED_TENSORS, DEFAULT_CONFIG
+from autometa.metalearners import query_loss
+from autometa.networks import predict_outputs
+
+KINDS = pytest.mark.parametrize("n_classes", [3, None])
+ALL = ADAPTED_TENSORS["all"]
+PLAIN = {"dropout": 0.0, "weight_decay": 0.0, "step_size": 3.0}
+CONFIGS = [
+    {"optimiser": "adamw", "step_size": 3.0, "dropout": 0.3, "weight_decay": 0.2},
+    {"optimiser": "learned_sgd", "step_size": 2.0, "dropout": 0.1},
+    {"optimiser": "adamw", "step_size": 5.0, "adapted_tensors": "upper", "label_smoothing": 0.1},
+    {"optimiser": "learned_sgd", "step_size": 1.0, "adapted_tensors": "head", "dropout": 0.4},
+]
+
+
+@pytest.fixture
+def make_run(tiny_initialisation):
+    def make(task, configs, weight=None, seed=0, device="cpu", **options):
+        weight = task.weight[None] if weight is None else weight
+        return NetworkRun(
+            task, weight, configs, tiny_initialisation, seed=seed, device=device, **options
+        )
+
+    return make
+
+
+def predict(run, task):
+    return run.predict(np.repeat(task.X[None], len(run.train_weight), axis=0))
+
+
+@pytest.fixture
+def few_rows(monkeypatch):
+    """Make tables of more than 16 rows large ones."""
+    monkeypatch.setattr(family, "MAX_STEP_ROWS", 16)
+
+
+def adapted(make_run, task, config, n_steps=8, **options):
+    run = make_run(task, [config], **options)
+    run.advance(n_steps)
+    return run
+
+
+@KINDS
+@pytest.mark.parametrize("is_large", [False, True])
+def test_a_configuration_alone_gives_the_numbers_that_it_gives_in_a_group(
+    make_run, make_encoded_task, make_thirds, n_classes, is_large, monkeypatch
+):
+    if is_large:
+        monkeypatch.setattr(family, "MAX_STEP_ROWS", 16)
+    task = make_encoded_task(n_classes=n_classes)
+    weight = make_thirds(task).train_weight
+    group = make_run(task, CONFIGS, weight)
+    group.advance(10)
+
+    for i, config in enumerate(CONFIGS):
+        alone = adapted(make_run, task, config, 10, weight=weight)
+        np.testing.assert_allclose(
+            predict(alone, task)[0], predict(group, task)[i], rtol=1e-3, atol=1e-4
+        )
+
+
+@KINDS
+def test_a_fold_alone_gives_the_numbers_that_it_gives_among_others(
+    make_run, make_encoded_task, make_thirds, n_classes
+):
+    task = make_encoded_task(n_classes=n_classes)
+    weight = make_thirds(task).train_weight
+    together = adapted(make_run, task, CONFIGS[0], weight=weight)
+
+    for fold in range(3):
+        alone = adapted(make_run, task, CONFIGS[0], weight=weight[fold : fold + 1])
+        np.testing.assert_allclose(
+            predict(alone, task)[0, 0], predict(together, task)[0, fold], rtol=1e-3, atol=1e-4
+        )
+
+
+@KINDS
+def test_rows_of_weight_zero_are_as_good_as_absent(
+    make_run, make_encoded_task, make_thirds, n_classes
+):
+    task = make_encoded_task(n_classes=n_classes)
+    weight = make_thirds(task).train_weight[:1]
+    rows = np.flatnonzero(weight[0])
+    part = EncodedTask(task.X[rows], task.y[rows], task.weight[rows], n_classes)
+
+    # dropout is drawn row by row, so without it
+    by_weight = adapted(make_run, task, PLAIN, 12, weight=weight)
+    by_rows = adapted(make_run, part, PLAIN, 12)
+
+    np.testing.assert_allclose(
+        predict(by_weight, task), predict(by_rows, task), rtol=2e-3, atol=1e-3
+    )
+
+
+@KINDS
+def test_dropping_configurations_keeps_the_numbers_of_the_others(
+    make_run, make_encoded_task, n_classes
+):
+    task = make_encoded_task(n_classes=n_classes)
+    whole, thinned = make_run(task, CONFIGS), make_run(task, CONFIGS)
+    for run in (whole, thinned):
+        run.advance(4)
+
+    thinned.drop(np.array([True, False, True, False]))
+    assert thinned.active == [1, 3]
+    for run in (whole, thinned):
+        run.advance(4)
+
+    expected = predict(whole, task)[[1, 3]]
+    np.testing.assert_allclose(predict(thinned, task), expected, rtol=1e-3, atol=1e-4)
+    thinned.drop(np.array([True, True]))
+    assert thinned.active == [] and thinned.next_report is None
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "learned_sgd"])
+@pytest.mark.parametrize("part", list(ADAPTED_TENSORS))
+def test_only_the_tensors_asked_for_move(make_run, make_encoded_task, optimiser, part):
+    task = make_encoded_task()
+    config = {"optimiser": optimiser, "adapted_tensors": part, "step_size": 3.0}
+    before = make_run(task, [config]).weights
+
+    after = adapted(make_run, task, config, 3).weights
+
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == set(ADAPTED_TENSORS[part])
+
+
+@KINDS
+def test_without_a_step_it_is_the_proposal(
+    make_run, make_encoded_task, tiny_initialisation, n_classes
+):
+    task = make_encoded_task(n_classes=n_classes)
+
+    run = make_run(task, CONFIGS[:2])
+
+    rows = make_rows(task.X, task.y, n_classes=n_classes)
+    options = {"is_regression": n_classes is None}
+    learner = tiny_initialisation.learner
+    weights = learner.propose(tiny_initialisation.params, rows, **options)
+    outputs = predict_outputs(weights, rows, rows, **options).detach()
+    expected = outputs.softmax(-1)
+    if n_classes is None:
+        expected = outputs[:, 0] * rows["target_scale"] + rows["target_mean"]
+    for found in predict(run, task)[:, 0]:
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    proposed = propose_model(task, tiny_initialisation).predict(task.X)
+    np.testing.assert_allclose(proposed, expected, rtol=1e-4, atol=1e-5)
+    unmoved = adapt_model(task, tiny_initialisation, {}, n_steps=0, n_bags=2, seed=0, device="cpu")
+    np.testing.assert_allclose(unmoved.predict(task.X), proposed, rtol=1e-4, atol=1e-5)
+
+
+@KINDS
+def test_a_step_of_learned_sgd_is_the_step_by_hand(
+    make_run, make_encoded_task, tiny_initialisation, n_classes
+):
+    task = make_encoded_task(n_classes=n_classes)
+    config = {**PLAIN, "optimiser": "learned_sgd", "step_size": 0.7, "weight_decay": 0.5}
+
+    found = adapted(make_run, task, config, 2).weights
+
+    rows = make_rows(task.X, task.y, n_classes=n_classes)
+    options = {"is_regression": n_classes is None}
+    start = tiny_initialisation.learner.propose(tiny_initialisation.params, rows, **options)
+    weights = {name: tensor.detach() for name, tensor in start.items()}
+    start = dict(weights)
+    for _ in range(2):
+        leaves = {name: tensor.clone().requires_grad_() for name, tensor in weights.items()}
+        query_loss(leaves, rows, rows, is_context=True, **options).backward()
+        for name in ALL:
+            step = 0.7 * torch.exp(torch.tensor(-3.0))  # where learning of step sizes starts
+            pull = leaves[name].grad + 0.5 * (weights[name] - start[name])
+            weights[name] = weights[name] - step * pull
+    for name in ALL:
+        torch.testing.assert_close(found[name][0, 0], weights[name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_first_step_of_adamw_has_the_size_asked_for(make_run, make_encoded_task):
+    task = make_encoded_task()
+    before = make_run(task, [PLAIN]).weights["second"]
+
+    after = adapted(make_run, task, PLAIN, 1).weights["second"]
+
+    assert (after - before).abs().max().item() == pytest.approx(3e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "learned_sgd"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dropout": 0.3},
+        {"weight_decay": 5.0},
+        {"label_smoothing": 0.1},
+        {"step_size": 1.0},
+        {"adapted_tensors": "upper"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_hyperparameter_changes_the_result(make_run, make_encoded_task, optimiser, change):
+    task = make_encoded_task()
+    config = {**PLAIN, "optimiser": optimiser}
+
+    first, second = (
+        predict(adapted(make_run, task, c), task) for c in (config, {**config, **change})
+    )
+
+    assert np.abs(first - second).max() > 1e-5
+
+
+def test_the_seed_changes_the_dropout_and_nothing_else(make_run, make_encoded_task):
+    task = make_encoded_task()
+
+    def predictions(config, seed):
+        return predict(adapted(make_run, task, config, seed=seed), task)
+
+    np.testing.assert_array_equal(predictions(PLAIN, 0), predictions(PLAIN, 1))
+    np.testing.assert_array_equal(predictions(CONFIGS[0], 0), predictions(CONFIGS[0], 0))
+    assert np.abs(predictions(CONFIGS[0], 0) - predictions(CONFIGS[0], 1)).max() > 1e-5
+
+
+@KINDS
+def test_adapting_lowers_the_loss_on_what_it_is_trained_on(make_run, make_encoded_task, n_classes):
+    task = make_encoded_task(n_classes=n_classes, share_missing=0.0)
+
+    def loss(run):
+        found = predict(run, task)[0, 0]
+        if n_classes is None:
+            return np.mean((found - task.y) ** 2)
+        return -np.log(found[np.arange(len(task.y)), task.y]).mean()
+
+    assert loss(adapted(make_run, task, PLAIN, 60)) < 0.9 * loss(make_run(task, [PLAIN]))
+
+
+def test_bags_differ_in_their_noise_and_are_averaged(make_encoded_task, tiny_initialisation):
+    task = make_encoded_task()
+    options = {"n_steps": 6, "seed": 0, "device": "cpu"}
+
+    model = adapt_model(task, tiny_initialisation, CONFIGS[0], n_bags=3, **options)
+
+    heads = model.weights["head"]
+    assert heads.shape[0] == 3
+    assert np.abs(heads[0] - heads[1]).max() > 1e-5 < np.abs(heads[1] - heads[2]).max()
+    single = [
+        type(model)({n: w[i : i + 1] for n, w in model.weights.items()}, model.context, False)
+        for i in range(3)
+    ]
+    expected = np.mean([one.predict(task.X) for one in single], axis=0)
+    np.testing.assert_allclose(model.predict(task.X), expected, rtol=1e-9)
+
+
+def test_an_expired_deadline_ends_adapting(make_encoded_task, tiny_initialisation):
+    from autometa._deadline import Deadline
+
+    task = make_encoded_task()
+    options = {"n_bags": 1, "seed": 0, "device": "cpu", "n_steps": 10**6}
+
+    model = adapt_model(task, tiny_initialisation, PLAIN, deadline=Deadline(0), **options)
+
+    expected = propose_model(task, tiny_initialisation).predict(task.X)
+    np.testing.assert_allclose(model.predict(task.X), expected, rtol=1e-4, atol=1e-5)
+
+
+@KINDS
+def test_large_tables_are_learned_from_in_parts(
+    few_rows, make_run, make_encoded_task, make_thirds, n_classes
+):
+    task = make_encoded_task(n_classes=n_classes)
+    weight = make_thirds(task).train_weight
+    weight[1, weight[1] > 0] = np.random.default_rng(0).uniform(0.5, 2, int((weight[1] > 0).sum()))
+    weight[2, 10:] = 0  # fewer rows than a step has
+
+    run = make_run(task, CONFIGS, weight)
+    seen = [run._draw_step()[0]["X"] for run.n_steps in (0, 0, 1)]
+    run.n_steps = 0
+    run.advance(5)
+
+    assert seen[0].shape[:2] == (3, 16)
+    assert torch.equal(seen[0], seen[1]) and not torch.equal(seen[0], seen[2])
+    total = run._contexts["weight"].sum(1)
+    np.testing.assert_allclose(total, weight.sum(1), rtol=1e-5)
+    assert np.isfinite(predict(run, task)).all()
+
+
+def test_the_proposal_of_a_large_table_reads_more_rows_than_a_step(
+    few_rows, make_encoded_task, tiny_initialisation, monkeypatch
+):
+    task = make_encoded_task(n_rows=100)
+    expected = propose_model(task, tiny_initialisation)
+    assert expected.context["X"].shape[0] == 16
+
+    monkeypatch.setattr(family, "MAX_PROPOSAL_CELLS", 0)
+    found = propose_model(task, tiny_initialisation)
+
+    assert np.abs(found.weights["first"] - expected.weights["first"]).max() > 1e-6
+    monkeypatch.setattr(family, "MAX_STEP_ROWS", 1_000)
+    whole = propose_model(task, tiny_initialisation)
+    np.testing.assert_allclose(whole.weights["first"], expected.weights["first"], rtol=1e-5)
+
+
+def test_points_of_the_curve_are_due_up_to_the_longest_configuration(make_run, make_encoded_task):
+    run = make_run(make_encoded_task(), [{"n_steps": 7}, {"n_steps": 3}])
+    due = []
+
+    while run.next_report is not None:
+        due.append(run.next_report)
+        run.n_steps = run.next_report
+    run.drop(np.array([True, False]))
+
+    assert due == [2, 5, 7]
+    assert run.next_report is None
+
+
+@pytest.mark.parametrize("is_regression", [False, True])
+def test_the_default_configuration_lies_within_the_space(is_regression):
+    for name, distribution in space(is_regression=is_regression).items():
+        value = distribution.to_internal_repr(DEFAULT_CONFIG[name])
+        assert distribution._contains(value), name
+
+
+def test_a_single_column_and_many_classes_run(make_run, make_encoded_task):
+    task = make_encoded_task(n_rows=40, n_columns=1, n_classes=12)
+
+    found = predict(adapted(make_run, task, CONFIGS[0], 2), task)
+
+    np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
+
+
+@pytest.mark.gpu
+@KINDS
+def test_a_gpu_gives_the_numbers_of_the_cpu(make_run, make_encoded_task, make_thirds, n_classes):
+    task = make_encoded_task(n_classes=n_classes)
+    weight = make_thirds(task).train_weight
+    cpu, gpu = (make_run(task, CONFIGS, weight, device=device) for device in ("cpu", "cuda"))
+    for run in (cpu, gpu):
+        run.advance(6)
+    for run in (cpu, gpu):
+        run.drop(np.array([False, True, False, False]))
+        run.advance(2)
+
+    np.testing.assert_allclose(predict(gpu, task), predict(cpu, task), rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.gpu
+def test_what_was_adapted_on_a_gpu_predicts_on_the_cpu(make_encoded_task, tiny_initialisation):
+    task = make_encoded_task()
+    options = {"n_steps": 4, "n_bags": 2, "seed": 0}
+
+    cpu, gpu = (
+        adapt_model(task, tiny_initialisation, CONFIGS[0], device=device, **options)
+        for device in ("cpu", "cuda")
+    )
+
+    np.testing.assert_allclose(gpu.predict(task.X), cpu.predict(task.X), rtol=1e-2, atol=1e-3)
