@@ -117,17 +117,24 @@ def _try_group(task, folds, configs, scorer, initialisation, seed, device, may_g
 
 
 def _follow(run, scorer, may_go_on, report):
-    is_pruned = report(run.active, 0, scorer.scores(run.predict(scorer.X)))
-    run.drop(is_pruned)
+    run.drop(_report_due(run, scorer, report))
     while run.next_report is not None:
         n_steps = run.next_report - run.n_steps
         if not may_go_on(run, n_steps):
             return
         run.advance(n_steps)
-        is_done = report(run.active, run.n_steps, scorer.scores(run.predict(scorer.X)))
-        ends = np.array([run.configs[i]["n_steps"] <= run.n_steps for i in run.active])
-        if (is_done | ends).any():
-            run.drop(is_done | ends)
+        is_done = _report_due(run, scorer, report) | run.has_ended
+        if is_done.any():
+            run.drop(is_done)
+
+
+def _report_due(run, scorer, report):
+    """Report the configurations that have a point here; return which of the active to prune."""
+    is_due = run.is_due
+    indices = [index for index, due in zip(run.active, is_due, strict=True) if due]
+    is_pruned = np.zeros(len(is_due), dtype=bool)
+    is_pruned[is_due] = report(indices, run.n_steps, scorer.scores(run.predict(scorer.X)[is_due]))
+    return is_pruned
 
 
 def _valid_rows(weight):

@@ -197,10 +197,28 @@ class NetworkRun:
 
     @property
     def next_report(self):
-        """The number of steps at which the next point of the learning curve is due, or None."""
-        most = max((self.configs[i]["n_steps"] for i in self.active), default=-1)
-        due = [step for step in (*REPORT_STEPS, most) if self.n_steps < step <= most]
-        return min(due, default=None)
+        """The number of steps at which the next point of a learning curve is due, or None."""
+        ends = {self._end(i) for i in self.active}
+        last = max(ends, default=-1)
+        return min(
+            (step for step in {*REPORT_STEPS, *ends} if self.n_steps < step <= last), default=None
+        )
+
+    @property
+    def is_due(self):
+        """Which active configurations have a point of their learning curve here."""
+        is_common = self.n_steps in REPORT_STEPS
+        return np.array(
+            [is_common or self.n_steps == self._end(i) for i in self.active], dtype=bool
+        )
+
+    @property
+    def has_ended(self):
+        """Which active configurations have taken all their steps."""
+        return np.array([self.n_steps >= self._end(i) for i in self.active], dtype=bool)
+
+    def _end(self, index):
+        return self.configs[index]["n_steps"]
 
     def advance(self, n_steps):
         """Take steps in all active configurations and folds."""

@@ -303,17 +303,19 @@ def test_the_proposal_of_a_large_table_reads_more_rows_than_a_step(
     np.testing.assert_allclose(whole.weights["first"], expected.weights["first"], rtol=1e-5)
 
 
-def test_points_of_the_curve_are_due_up_to_the_longest_configuration(make_run, make_encoded_task):
+def test_points_of_a_curve_are_due_up_to_the_end_of_each_configuration(make_run, make_encoded_task):
     run = make_run(make_encoded_task(), [{"n_steps": 7}, {"n_steps": 3}])
-    due = []
+    due, is_due, has_ended = [], [run.is_due.tolist()], []
 
     while run.next_report is not None:
-        due.append(run.next_report)
         run.n_steps = run.next_report
-    run.drop(np.array([True, False]))
+        due.append(run.n_steps)
+        is_due.append(run.is_due.tolist())
+        has_ended.append(run.has_ended.tolist())
 
-    assert due == [2, 5, 7]
-    assert run.next_report is None
+    assert due == [2, 3, 5, 7]
+    assert is_due == [[True, True], [True, True], [False, True], [True, True], [True, False]]
+    assert has_ended == [[False, False], [False, True], [False, True], [True, True]]
 
 
 @pytest.mark.parametrize("is_regression", [False, True])
