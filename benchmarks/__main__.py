@@ -1,0 +1,121 @@
+"""`python -m benchmarks NAME --help`: every command prints a table, or JSON with --json."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Corpus = Annotated[Path, typer.Option(help="Folder with index.csv and data/*.parquet.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def show(figures, print_figures, as_json):
+    if as_json:
+        typer.echo(json.dumps(figures, indent=1))
+    else:
+        print_figures(figures)
+
+
+@app.command("warm_weights")
+def warm_weights(
+    corpus: Corpus,
+    results: Annotated[Path, typer.Option(help="Folder that keeps finished runs.")],
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-valid",
+    seeds: int = 5,
+    first_seed: int = 0,
+    parts: Annotated[str, typer.Option(help="What to run, by commas; empty: print only.")] = (
+        "cold,rivals,warm,networks"
+    ),
+    knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
+    max_tasks: int | None = None,
+    hours: Annotated[float | None, typer.Option(help="Start no run after this time.")] = None,
+    threads: int = 1,
+    tune: Annotated[bool, typer.Option(help="Run the grid of settings on meta-dev.")] = False,
+    as_json: AsJson = False,
+):
+    """Steps that proposed weights save, and their predictions against common models."""
+    import torch
+
+    from benchmarks import warm_weights as command
+
+    torch.set_num_threads(threads)
+    if tune:
+        figures = command.tune(
+            corpus, results, max_tasks=max_tasks or 12, knowledge=knowledge, hours=hours
+        )
+    else:
+        figures = command.main(
+            corpus,
+            results,
+            split=split,
+            seeds=seeds,
+            first_seed=first_seed,
+            parts=[part for part in parts.split(",") if part],
+            knowledge=knowledge,
+            max_tasks=max_tasks,
+            hours=hours,
+            n_threads=threads,
+        )
+    show(figures, command.print_figures, as_json)
+
+
+@app.command("fit_time")
+def fit_time(
+    parts: Annotated[str, typer.Option(help="fit, import, memory; by commas.")] = (
+        "fit,import,memory"
+    ),
+    knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
+    repeats: int = 20,
+    max_rows: Annotated[int, typer.Option(help="Longest table of the memory part.")] = 1_000_000,
+    as_json: AsJson = False,
+):
+    """Seconds of a fit and of the import, and memory by number of rows."""
+    from benchmarks import fit_time as command
+
+    figures = command.main(
+        parts=parts.split(","), knowledge=knowledge, repeats=repeats, max_rows=max_rows
+    )
+    show(figures, command.print_figures, as_json)
+
+
+@app.command("batching")
+def batching(
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: both where there is one.")] = (
+        "auto"
+    ),
+    rows: str = "500,2000",
+    configs: int = 32,
+    folds: int = 4,
+    steps: int = 10,
+    repeats: int = 3,
+    threads: int = 2,
+    as_json: AsJson = False,
+):
+    """Trials per second, all in one group against one by one."""
+    from benchmarks import batching as command
+
+    figures = command.main(
+        device=device,
+        n_rows=[int(n) for n in rows.split(",")],
+        n_configs=configs,
+        n_folds=folds,
+        n_steps=steps,
+        repeats=repeats,
+        n_threads=threads,
+    )
+    show(figures, command.print_figures, as_json)
+
+
+@app.command("fingerprint")
+def fingerprint(corpus: Corpus, as_json: AsJson = False):
+    """How surely a table seen before is recognised, and how often another is taken for it."""
+    from benchmarks import fingerprint as command
+
+    show(command.main(corpus), command.print_table, as_json)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m benchmarks")

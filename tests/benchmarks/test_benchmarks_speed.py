@@ -1,0 +1,46 @@
+"""The benchmarks of time and memory, at sizes that take seconds."""
+
+import pytest
+from typer.testing import CliRunner
+
+from autometa.knowledge import Initialisation
+from autometa.metalearners import METALEARNERS
+from benchmarks import batching, fit_time
+from benchmarks.__main__ import app
+
+
+def test_a_group_gives_the_numbers_of_single_trials():
+    figures = batching.main(
+        device="cpu", n_rows=[60], n_configs=3, n_folds=2, n_steps=2, repeats=1, n_threads=1
+    )
+
+    (run,) = figures["runs"]
+    assert run["largest_difference"] < batching.TOLERANCE
+    assert run["ratio_to_by_fold"] > 0
+
+
+def test_fits_are_timed_and_memory_is_measured_in_a_process_of_its_own(tmp_path):
+    config = {"n_inner_steps": 1, "network": {"n_hidden": 16, "n_token": 16}}
+    params = METALEARNERS["maml"](**config).init_params(0)
+    Initialisation(params, "maml", config, {"tasks": []}).save(tmp_path)
+
+    fit = fit_time.time_fits(str(tmp_path), repeats=2)
+    figures = fit_time.main(parts=["memory"], knowledge=tmp_path, max_rows=1_000)
+
+    assert 0 < fit["median_s"] <= fit["slowest_s"]
+    assert figures["memory"][0]["peak_mb"] > 0
+    fit_time.print_figures({**figures, "fit": fit})
+
+
+def test_memory_per_row_is_the_slope():
+    memory = [{"n_rows": 1_000, "peak_mb": 100}, {"n_rows": 11_000, "peak_mb": 120}]
+
+    assert fit_time.memory_per_row(memory) == pytest.approx([2.0])
+
+
+@pytest.mark.parametrize("name", ["warm_weights", "fit_time", "batching", "fingerprint"])
+def test_every_command_has_a_help(name):
+    shown = CliRunner().invoke(app, [name, "--help"])
+
+    assert shown.exit_code == 0
+    assert "--json" in shown.output
