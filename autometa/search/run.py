@@ -212,8 +212,10 @@ def _is_unfinished(study, n_done, n_trials, deadline, pace):
 
 
 def _best(study):
+    """The best score and trial of those that a search told; others may have added their own."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if not complete:
+    told = [trial for trial in complete if "autometa:n_steps" in trial.user_attrs]
+    if not told:
         return float("-inf"), None
-    best = max(complete, key=lambda trial: trial.value)
+    best = max(told, key=lambda trial: trial.value)
     return best.value, best
