@@ -24,7 +24,7 @@ TEST_STEPS = sorted({0, *range(1, 11), *TEST_STEPS})
 #: A cold run ends when its test loss has not improved for this many steps, in numbers and as a
 #: multiple of the best step. It counts as never having arrived; to see how much hangs on this,
 #: figures named "at least" count it as having arrived right after it was ended.
-PATIENCE, PATIENCE_FACTOR = 150, 2.0
+PATIENCE, PATIENCE_FACTOR = 100, 2.0
 
 #: Chosen by `python -m benchmarks warm_weights --split meta-dev`: cold starts by their best loss
 #: at any step, warm ones by the loss after five steps.
