@@ -124,8 +124,8 @@ class AutoMetaEstimator(BaseEstimator):
         folds = find_folds(
             self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
         )
-        seed = int(as_generator(None).integers(2**31)) if self.random_state is None else None
-        seed = int(rng.integers(2**31)) if seed is None else seed
+        seed_rng = as_generator(None) if self.random_state is None else rng
+        seed = int(seed_rng.integers(2**31))
         with quiet_optuna():
             self.study_ = open_study(
                 task_description={
@@ -154,18 +154,19 @@ class AutoMetaEstimator(BaseEstimator):
         )
         if found is None:
             return
-        try:
-            self._model_ = adapt_model(
-                task,
-                initialisation,
-                found.best_config,
-                n_steps=found.n_steps,
-                n_bags=N_BAGS,
-                **common,
-            )
-        except KeyboardInterrupt:
-            warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
-            return
+        if found.n_steps > 0:  # else the weights as proposed are the best there are
+            try:
+                self._model_ = adapt_model(
+                    task,
+                    initialisation,
+                    found.best_config,
+                    n_steps=found.n_steps,
+                    n_bags=1 if found.interrupted else N_BAGS,  # who pressed Ctrl-C wants no wait
+                    **common,
+                )
+            except KeyboardInterrupt:
+                warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
+                return
         self.best_params_ = {**found.best_config, "n_steps": found.n_steps}
         self.best_score_ = found.best_score
 

@@ -144,11 +144,8 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(fitted, tmp_path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
-def test_labels_without_a_text_are_refused(knowledge, tmp_path):
-    labels = pd.Categorical.from_codes(
-        np.arange(24) % 2, pd.IntervalIndex.from_breaks([0, 1, 2])
-    ).astype(object)
-    model = AutoMetaClassifier(n_trials=0, knowledge=knowledge).fit(X, labels.astype(str))
+def test_labels_that_json_cannot_hold_are_refused(fitted, tmp_path):
+    model = fitted()
     model.classes_ = np.array([pd.Interval(0, 1), pd.Interval(1, 2)], dtype=object)
 
     with pytest.raises(InvalidInputError, match="Classes of type Interval cannot be saved"):
