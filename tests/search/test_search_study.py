@@ -56,7 +56,8 @@ def test_a_stored_study_is_resumed(storage):
         ({"metric": "r2", "folds": []}, "other folds, metric"),
     ],
 )
-def test_a_study_about_something_else_is_not_resumed(storage, change, message):
+def test_a_study_about_something_else_is_not_resumed(change, message):
+    storage = optuna.storages.InMemoryStorage()
     open_study(task_description=TASK, storage=storage, study_name="s")
 
     with pytest.raises(InvalidInputError, match=f"{message}.*another study_name"):
