@@ -58,8 +58,8 @@ class CanonicalRows:
         --------
         >>> X = pd.DataFrame({"size": [3.0, 1.0, 3.0]})
         >>> rows = CanonicalRows.of(X, np.array([0, 1, 0]), np.ones(3))
-        >>> sorted(zip(rows.X["size"], rows.y, rows.weight))
-        [(1.0, 1, 1.0), (3.0, 0, 2.0)]
+        >>> rows.X.assign(y=rows.y, weight=rows.weight).sort_values("size").to_numpy().tolist()
+        [[1.0, 1.0, 1.0], [3.0, 0.0, 2.0]]
         """
         columns = [column for _, column in X.items()] + [pd.Series(y)]
         if groups is not None:
