@@ -141,6 +141,11 @@ def half_split(task, *, rng, max_rows=300, max_columns=64):
         is_kept = codes >= 0
         X, y, is_support = X[is_kept], pd.Series(codes[is_kept]), is_support[is_kept]
         n_classes = len(levels)
+    if is_support.all():
+        raise InvalidInputError(
+            f"Task {task.name!r} ({task.n_rows} rows) cannot be split in halves: no row of the "
+            "second has a class of the first. Leave it out, or give more rows."
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         encoder = TableEncoder().fit(X[is_support])

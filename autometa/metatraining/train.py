@@ -31,6 +31,13 @@ class Budget:
     n_steps: int | None = None
 
     def share_used(self, elapsed_s, n_steps):
+        """Return the part of the budget that is used; at 1 training ends.
+
+        Examples
+        --------
+        >>> Budget(hours=2, n_steps=10).share_used(elapsed_s=3600, n_steps=4)
+        0.5
+        """
         shares = [0.0]
         if self.hours is not None:
             shares.append(elapsed_s / (self.hours * 3600))

@@ -139,3 +139,10 @@ def test_a_half_split_leaves_out_classes_that_its_first_half_lacks():
     }
 
     assert sizes == {2, 3}
+
+
+def test_a_task_too_small_for_halves_is_named():
+    task = task_from_arrays(np.arange(2.0)[:, None], ["a", "b"], name="tiny")
+
+    with pytest.raises(InvalidInputError, match=r"'tiny' \(2 rows\) cannot be split"):
+        half_split(task, rng=np.random.default_rng(0))
