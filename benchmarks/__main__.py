@@ -1,6 +1,8 @@
 """`python -m benchmarks NAME --help`: every command prints a table, or JSON with --json."""
 
+import datetime
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +14,26 @@ Corpus = Annotated[Path, typer.Option(help="Folder with index.csv and data/*.par
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
-def show(figures, print_figures, as_json):
+Record = Annotated[
+    Path | None, typer.Option(help="Folder to keep these figures in, with date and command.")
+]
+
+
+def show(name, figures, print_figures, *, as_json, record):
+    """Print figures, and keep them where a result shall be looked up later."""
     if as_json:
         typer.echo(json.dumps(figures, indent=1))
     else:
         print_figures(figures)
+    if record is not None:
+        now = datetime.datetime.now(datetime.UTC)
+        described = {"date": now.isoformat(timespec="seconds"), "command": sys.argv[1:], **figures}
+        record.mkdir(parents=True, exist_ok=True)
+        path = record / f"{now:%Y-%m-%d}-{name}.json"
+        path.write_text(json.dumps(described, indent=1) + "\n")
+        line = f"{described['date']} {name} {figures.get('checksum', '')} {' '.join(sys.argv[1:])}"
+        with (record / "log.txt").open("a") as file:
+            file.write(line + "\n")
 
 
 @app.command("warm_weights")
@@ -34,6 +51,7 @@ def warm_weights(
     hours: Annotated[float | None, typer.Option(help="Start no run after this time.")] = None,
     threads: int = 1,
     tune: Annotated[bool, typer.Option(help="Run the grid of settings on meta-dev.")] = False,
+    record: Record = None,
     as_json: AsJson = False,
 ):
     """Steps that proposed weights save, and their predictions against common models."""
@@ -44,7 +62,12 @@ def warm_weights(
     torch.set_num_threads(threads)
     if tune:
         figures = command.tune(
-            corpus, results, max_tasks=max_tasks or 12, knowledge=knowledge, hours=hours
+            corpus,
+            results,
+            max_tasks=max_tasks or 12,
+            knowledge=knowledge,
+            hours=hours,
+            parts=parts.split(","),
         )
     else:
         figures = command.main(
@@ -59,7 +82,7 @@ def warm_weights(
             hours=hours,
             n_threads=threads,
         )
-    show(figures, command.print_figures, as_json)
+    show("warm_weights", figures, command.print_figures, as_json=as_json, record=record)
 
 
 @app.command("fit_time")
@@ -70,6 +93,7 @@ def fit_time(
     knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
     repeats: int = 20,
     max_rows: Annotated[int, typer.Option(help="Longest table of the memory part.")] = 1_000_000,
+    record: Record = None,
     as_json: AsJson = False,
 ):
     """Seconds of a fit and of the import, and memory by number of rows."""
@@ -78,7 +102,7 @@ def fit_time(
     figures = command.main(
         parts=parts.split(","), knowledge=knowledge, repeats=repeats, max_rows=max_rows
     )
-    show(figures, command.print_figures, as_json)
+    show("fit_time", figures, command.print_figures, as_json=as_json, record=record)
 
 
 @app.command("batching")
@@ -92,6 +116,7 @@ def batching(
     steps: int = 10,
     repeats: int = 3,
     threads: int = 2,
+    record: Record = None,
     as_json: AsJson = False,
 ):
     """Trials per second, all in one group against one by one."""
@@ -106,15 +131,37 @@ def batching(
         repeats=repeats,
         n_threads=threads,
     )
-    show(figures, command.print_figures, as_json)
+    show("batching", figures, command.print_figures, as_json=as_json, record=record)
+
+
+@app.command("metafeature_token")
+def metafeature_token(
+    corpus: Corpus,
+    minutes: Annotated[float, typer.Option(help="Of each of the two meta-trainings.")] = 10.0,
+    seeds: int = 1,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Whether meta-features in the table's token help, at equal training time, on meta-dev."""
+    from benchmarks import metafeature_token as command
+
+    rows = command.main(corpus, minutes=minutes, seeds=range(seeds))
+    show(
+        "metafeature_token",
+        {"minutes": minutes, "runs": rows},
+        lambda figures: command.print_figures(figures["runs"]),
+        as_json=as_json,
+        record=record,
+    )
 
 
 @app.command("fingerprint")
-def fingerprint(corpus: Corpus, as_json: AsJson = False):
+def fingerprint(corpus: Corpus, record: Record = None, as_json: AsJson = False):
     """How surely a table seen before is recognised, and how often another is taken for it."""
     from benchmarks import fingerprint as command
 
-    show(command.main(corpus), command.print_table, as_json)
+    figures = command.main(corpus)
+    show("fingerprint", figures, command.print_table, as_json=as_json, record=record)
 
 
 if __name__ == "__main__":

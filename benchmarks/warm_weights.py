@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from autometa.knowledge import Initialisation
-from autometa.tasks import read_index
+from autometa.tasks import Fingerprint, KnownTasks, read_index
 from benchmarks import warm_quality, warm_steps
 from benchmarks.halves import corpus_tasks
 from benchmarks.results_file import ResultsFile
@@ -109,7 +109,7 @@ def main(
     return figures
 
 
-def tune(corpus, results, *, max_tasks=12, knowledge=None, hours=None):
+def tune(corpus, results, *, max_tasks=12, knowledge=None, hours=None, parts=("warm", "cold")):
     """Run the grids of cold and warm settings on meta-development tasks; return the ranking."""
     results = Path(results) / "tuning.jsonl"
     end = time.monotonic() + (float("inf") if hours is None else 3600 * hours)
@@ -125,7 +125,7 @@ def tune(corpus, results, *, max_tasks=12, knowledge=None, hours=None):
         corpus,
         "meta-dev",
         results,
-        starts=("warm", *warm_steps.COLD),
+        starts=[s for s in grids if (s if s == "warm" else "cold") in parts],
         grid=grids,
         knowledge=initialisation,
         checksum=checksum,
@@ -150,11 +150,18 @@ def checksum_of(initialisation):
 
 
 def overlap_with(initialisation, corpus, split, max_tasks=None):
-    """Names of the split's tasks whose family was in meta-training."""
-    seen = {task.get("family") for task in initialisation.provenance.get("tasks", [])}
+    """Names of the split's tasks of which meta-training saw the family or the rows."""
+    seen = initialisation.provenance.get("tasks", [])
+    families = {task.get("family") for task in seen}
+    known = KnownTasks(
+        {t["name"]: Fingerprint.from_dict(t["fingerprint"]) for t in seen if "fingerprint" in t}
+    )
     family = read_index(corpus).set_index("name")["family"]
-    tasks = corpus_tasks(corpus, split, max_tasks=max_tasks)
-    return sorted(task.name for task in tasks if family[task.name] in seen)
+    return sorted(
+        task.name
+        for task in corpus_tasks(corpus, split, max_tasks=max_tasks)
+        if family[task.name] in families or known.find(task.X, task.y)
+    )
 
 
 def rows_of(path, key, split):

@@ -1,5 +1,7 @@
 """The benchmarks of time and memory, at sizes that take seconds."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
@@ -38,9 +40,25 @@ def test_memory_per_row_is_the_slope():
     assert fit_time.memory_per_row(memory) == pytest.approx([2.0])
 
 
-@pytest.mark.parametrize("name", ["warm_weights", "fit_time", "batching", "fingerprint"])
+@pytest.mark.parametrize(
+    "name", ["warm_weights", "fit_time", "batching", "fingerprint", "metafeature_token"]
+)
 def test_every_command_has_a_help(name):
     shown = CliRunner().invoke(app, [name, "--help"])
 
     assert shown.exit_code == 0
     assert "--json" in shown.output
+
+
+def test_figures_are_recorded_with_date_and_command(tmp_path):
+    options = ["--rows", "40", "--configs", "2", "--folds", "2", "--steps", "1", "--repeats", "1"]
+    options += ["--threads", "1", "--device", "cpu"]
+
+    shown = CliRunner().invoke(app, ["batching", *options, "--json", "--record", str(tmp_path)])
+
+    assert shown.exit_code == 0, shown.output
+    (path,) = tmp_path.glob("*-batching.json")
+    recorded = json.loads(path.read_text())
+    assert recorded["runs"] == json.loads(shown.output)["runs"]
+    assert recorded["date"][:10] == path.name[:10]
+    assert "batching" in (tmp_path / "log.txt").read_text()
