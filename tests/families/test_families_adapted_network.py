@@ -38,7 +38,12 @@ def predict(run, task):
 @pytest.fixture
 def few_rows(monkeypatch):
     """Make tables of more than 16 rows large ones."""
-    monkeypatch.setattr(family, "MAX_STEP_ROWS", 16)
+    cap_rows(monkeypatch, 16)
+
+
+def cap_rows(monkeypatch, n_rows):
+    for name in ("MAX_STEP_ROWS", "MAX_CONTEXT_ROWS"):
+        monkeypatch.setattr(family, name, n_rows)
 
 
 def adapted(make_run, task, config, n_steps=8, **options):
@@ -53,7 +58,7 @@ def test_a_configuration_alone_gives_the_numbers_that_it_gives_in_a_group(
     make_run, make_encoded_task, make_thirds, n_classes, is_large, monkeypatch
 ):
     if is_large:
-        monkeypatch.setattr(family, "MAX_STEP_ROWS", 16)
+        cap_rows(monkeypatch, 16)
     task = make_encoded_task(n_classes=n_classes)
     weight = make_thirds(task).train_weight
     group = make_run(task, CONFIGS, weight)
@@ -298,7 +303,7 @@ def test_the_proposal_of_a_large_table_reads_more_rows_than_a_step(
     found = propose_model(task, tiny_initialisation)
 
     assert np.abs(found.weights["first"] - expected.weights["first"]).max() > 1e-6
-    monkeypatch.setattr(family, "MAX_STEP_ROWS", 1_000)
+    cap_rows(monkeypatch, 1_000)
     whole = propose_model(task, tiny_initialisation)
     np.testing.assert_allclose(whole.weights["first"], expected.weights["first"], rtol=1e-5)
 
