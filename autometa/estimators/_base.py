@@ -66,8 +66,10 @@ class AutoMetaEstimator(BaseEstimator):
             task, rows = self._encode_rows(given)
             self._task_ = given.task
             with torch_threads(self.n_jobs):
+                started_s = deadline.elapsed_s
                 self._propose(task, initialisation)
-                self._search(task, given, rows, initialisation, metric, deadline)
+                proposal_s = deadline.elapsed_s - started_s
+                self._search(task, given, rows, initialisation, metric, deadline, proposal_s)
             self.fit_time_s_ = deadline.elapsed_s
         return self
 
@@ -109,7 +111,7 @@ class AutoMetaEstimator(BaseEstimator):
         self._model_ = propose_model(task, initialisation, device=find_device(self.device))
         self.best_params_, self.best_score_ = {}, math.nan
 
-    def _search(self, task, given, rows, initialisation, metric, deadline):
+    def _search(self, task, given, rows, initialisation, metric, deadline, proposal_s):
         """Search the configurations of the adaptation, and adapt all rows by the best."""
         from autometa._device import find_device
         from autometa.estimators._splits import find_folds
@@ -149,6 +151,7 @@ class AutoMetaEstimator(BaseEstimator):
             initialisation=initialisation,
             callbacks=self.callbacks,
             n_bags=N_BAGS,
+            proposal_s=proposal_s,
             verbose=self.verbose,
             **common,
         )

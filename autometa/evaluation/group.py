@@ -71,7 +71,7 @@ def evaluate_group(
     seed : int
     device : str
     may_go_on : callable
-        ``may_go_on(run, n_steps)`` is asked before the next ``n_steps`` steps.
+        ``may_go_on(run)`` is asked before every step.
     report : callable
         ``report(indices, n_steps, scores)`` gets a point of the curves of ``configs[indices]``
         and returns a boolean array: which of them to prune.
@@ -119,10 +119,10 @@ def _try_group(task, folds, configs, scorer, initialisation, seed, device, may_g
 def _follow(run, scorer, may_go_on, report):
     run.drop(_report_due(run, scorer, report))
     while run.next_report is not None:
-        n_steps = run.next_report - run.n_steps
-        if not may_go_on(run, n_steps):
-            return
-        run.advance(n_steps)
+        for _ in range(run.next_report - run.n_steps):
+            if not may_go_on(run):
+                return
+            run.advance(1)
         is_done = _report_due(run, scorer, report) | run.has_ended
         if is_done.any():
             run.drop(is_done)

@@ -13,9 +13,11 @@ from autometa.networks import predict_outputs
 
 NAME = "adapted_network"
 
-#: Rows in one step, and rows that a fitted network keeps to look up; counts, so that results
-#: do not depend on the machine.
-MAX_STEP_ROWS = 1_024
+#: Rows in one step; a count, so that results do not depend on the machine. Looking up rows costs
+#: the square of it.
+MAX_STEP_ROWS = 512
+#: Rows that a network keeps to look up when it predicts.
+MAX_CONTEXT_ROWS = 1_024
 #: Cells that the proposal reads; rows are capped accordingly.
 MAX_PROPOSAL_CELLS = 4_000_000
 #: Steps after which a learning curve has a point.
@@ -81,7 +83,7 @@ def propose_model(task, initialisation, *, device="cpu"):
     rng = np.random.default_rng(0)
     params = _to(initialisation.params, device)
     weights = _propose(initialisation.learner, params, task, task.weight, rng, device)
-    context = _draw_rows(task, task.weight, MAX_STEP_ROWS, rng)
+    context = _draw_rows(task, task.weight, MAX_CONTEXT_ROWS, rng)
     return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
 
 
@@ -119,7 +121,7 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     )
     while run.n_steps < n_steps and not (deadline is not None and deadline.expired()):
         run.advance(1)
-    context = _draw_rows(task, task.weight, MAX_STEP_ROWS, np.random.default_rng(seed))
+    context = _draw_rows(task, task.weight, MAX_CONTEXT_ROWS, np.random.default_rng(seed))
     bags = {name: tensor[0] for name, tensor in run.weights.items()}
     return NetworkModel.from_tensors(bags, context, task.is_regression)
 
@@ -168,7 +170,10 @@ class NetworkRun:
         if len(proposals) != len(train_weight):  # bags differ in their noise alone
             proposals = proposals * len(train_weight)
         self._contexts = _stack(
-            [_to(_draw_rows(task, weight, MAX_STEP_ROWS, rng), device) for weight in train_weight]
+            [
+                _to(_draw_rows(task, weight, MAX_CONTEXT_ROWS, rng), device)
+                for weight in train_weight
+            ]
         )
         self._is_full_batch = len(task.y) <= MAX_STEP_ROWS
         anchor = _stack(proposals)
@@ -350,7 +355,7 @@ def _descend(params, grads, moments, hyper, anchor, learned_lr):
 
 def _propose(learner, params, task, weight, rng, device):
     n_cells = max(1, task.X.shape[1])
-    rows = _draw_rows(task, weight, max(MAX_STEP_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng)
+    rows = _draw_rows(task, weight, max(MAX_CONTEXT_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng)
     with torch.no_grad():
         return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
 

@@ -1,7 +1,6 @@
 """The search: trials are asked in groups, adapted together, reported, pruned and told."""
 
 import logging
-import time
 import warnings
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from optuna.trial import TrialState
 from autometa.evaluation import FoldScorer, evaluate_group
 from autometa.families import space
 from autometa.families.adapted_network import DEFAULT_CONFIG
+from autometa.search._pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def run_search(
     seed=0,
     callbacks=(),
     n_bags=4,
+    proposal_s=0.0,
     verbose=0,
 ):
     """Search the adaptation's hyperparameters.
@@ -74,6 +75,8 @@ def run_search(
     callbacks : sequence of callable
         ``callback(study, frozen_trial)``, as in ``Study.optimize``.
     n_bags : int
+    proposal_s : float
+        Seconds that proposing weights took, a first guess of what things cost here.
     verbose : int
 
     Returns
@@ -86,15 +89,15 @@ def run_search(
         first = {name: DEFAULT_CONFIG[name] for name in distributions}
         study.enqueue_trial(first, user_attrs={"autometa:origin": "default"})
     scorer = FoldScorer(task, folds, metric)
-    pace = _Pace(deadline, n_bags)
+    pace = Pace(deadline, n_folds=len(folds.train_weight), n_bags=n_bags, proposal_s=proposal_s)
     group_size = GROUP_SIZES.get(device.partition(":")[0], 8)
     n_done, interrupted = 0, False
     study.is_searching, study.is_stopped = True, False
     try:
-        while _is_unfinished(study, n_done, n_trials, deadline, pace):
+        while _is_unfinished(study, n_done, n_trials, pace):
             n_asked = group_size if n_trials is None else min(group_size, n_trials - n_done)
-            if n_done == 0 and np.isfinite(deadline.left_s):
-                n_asked = 1  # under a deadline the first proposal must not wait for the others
+            n_asked = min(n_asked, pace.group_size())
+            pace.group_starts(n_asked)
             group = _Group([study.ask(distributions) for _ in range(n_asked)], pace)
             try:
                 evaluate_group(
@@ -126,34 +129,6 @@ def run_search(
         return None
     config = {**DEFAULT_CONFIG, **best.params}
     return SearchResult(config, best.user_attrs["autometa:n_steps"], best_score, interrupted)
-
-
-class _Pace:
-    """Predict from the steps taken whether the next ones and the refit still fit."""
-
-    def __init__(self, deadline, n_bags):
-        self.deadline, self.n_bags = deadline, n_bags
-        self.model_step_s = 0.0
-        self.best_n_steps = 0
-        self._last = None
-
-    def may_go_on(self, run, n_steps):
-        if not np.isfinite(self.deadline.left_s):
-            return True
-        now = time.monotonic()
-        n_models = len(run.active) * len(run.train_weight)
-        if self._last is not None and self._last[0] is run:
-            _, then, steps_then, models_then = self._last
-            taken = (run.n_steps - steps_then) * models_then
-            self.model_step_s = max(0.5 * self.model_step_s, (now - then) / max(taken, 1))
-        if n_models:
-            self._last = (run, now, run.n_steps, n_models)
-        needed = n_steps * n_models * self.model_step_s
-        return self.deadline.left_s > 1.3 * (needed + self.refit_s(run.n_steps + n_steps))
-
-    def refit_s(self, n_steps=0):
-        n_steps = max(n_steps if self.best_n_steps == 0 else 0, self.best_n_steps)
-        return self.n_bags * n_steps * self.model_step_s
 
 
 class _Group:
@@ -198,8 +173,8 @@ class _Group:
         return told
 
 
-def _is_unfinished(study, n_done, n_trials, deadline, pace):
-    if study.is_stopped or deadline.left_s <= pace.refit_s() or deadline.expired():
+def _is_unfinished(study, n_done, n_trials, pace):
+    if study.is_stopped or not pace.may_start():
         return False
     if n_trials is not None:
         return n_done < n_trials

@@ -39,7 +39,7 @@ def evaluate(make_encoded_task, make_thirds, tiny_initialisation):
     task = make_encoded_task()
     folds = make_thirds(task)
 
-    def evaluate(configs=CONFIGS, report=None, may_go_on=lambda run, n_steps: True, device="cpu"):
+    def evaluate(configs=CONFIGS, report=None, may_go_on=lambda run: True, device="cpu"):
         curves = Curves() if report is None else report
         evaluate_group(
             task,
@@ -170,13 +170,13 @@ def test_pruning_all_ends_the_group(evaluate):
 def test_a_group_ends_where_it_may_not_go_on(evaluate):
     asked = []
 
-    def may_go_on(run, n_steps):
-        asked.append((run.n_steps, n_steps))
+    def may_go_on(run):
+        asked.append(run.n_steps)
         return run.n_steps < 5
 
     curves = evaluate(may_go_on=may_go_on)
 
-    assert asked == [(0, 2), (2, 3), (5, 2)]
+    assert asked == [0, 1, 2, 3, 4, 5]
     assert all(list(curve) == [0, 2, 5] for curve in curves.values())
 
 
