@@ -177,6 +177,7 @@ def summarise(per_task, rows, *, checksum):
         figures[name] = {}
         for method in METHODS:
             own = {"n_tasks": len(table), "mean": float(table[method].mean())}
+            own["median"] = float(table[method].median())
             own["mean_rank"] = float(ranks[method].mean())
             if method != "adapted":
                 gain = sign * (table[method] - table["adapted"])
