@@ -40,7 +40,7 @@ DEFAULT_CONFIG = {
     "step_size": 0.3,
     "n_steps": 60,
     "weight_decay": 0.1,
-    "dropout": 0.15,
+    "dropout": 0.0,
     "label_smoothing": 0.0,
     "adapted_tensors": "all",
 }
@@ -99,7 +99,8 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     n_steps : int
         Overrides the configuration's.
     n_bags : int
-        Networks whose predictions are averaged.
+        Networks whose predictions are averaged; one where chance plays no part, that is without
+        dropout on a table whose rows all fit into one step.
     seed : int
     device : str
     deadline : Deadline, default=None
@@ -109,6 +110,9 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     -------
     NetworkModel
     """
+    config = {**DEFAULT_CONFIG, **config}
+    if config["dropout"] == 0 and len(task.y) <= MAX_STEP_ROWS:
+        n_bags = 1
     weights = np.repeat(task.weight[None], n_bags, axis=0)
     run = NetworkRun(
         task,
