@@ -1,11 +1,9 @@
 """A fitted estimator in a folder: safetensors and JSON, no pickle."""
 
-import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +32,8 @@ def save(estimator, folder):
     ArtefactError
         Where the folder cannot be written to; nothing is left behind then.
     """
+    from autometa.knowledge import write_files
+
     encoder, encoder_arrays = estimator._encoder_.to_state()
     model, model_arrays = estimator._model_.to_state()
     arrays = {f"encoder.{name}": value for name, value in encoder_arrays.items()}
@@ -55,7 +55,7 @@ def save(estimator, folder):
     }
     described["sha256"] = _checksum(described, tensors)
     text = json.dumps(described, indent=1, sort_keys=True)
-    _write(Path(folder), {TENSORS: tensors, DESCRIPTION: text.encode()})
+    write_files(Path(folder), {TENSORS: tensors, DESCRIPTION: text.encode()})
 
 
 def load(folder):
@@ -192,24 +192,3 @@ def _version_of(package):
 def _checksum(described, tensors):
     others = {name: value for name, value in described.items() if name != "sha256"}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode() + tensors).hexdigest()
-
-
-def _write(folder, contents):
-    """Write files into a folder; where that fails, leave it as it was."""
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    partial = {folder / name: folder / f"{name}.partial" for name in contents}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in zip(partial.values(), contents.values(), strict=True):
-            path.write_bytes(content)
-        for path, written in partial.items():
-            os.replace(written, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            for written in partial.values():
-                written.unlink(missing_ok=True)
-            for path in made:
-                path.rmdir()
-        raise ArtefactError(
-            f"Cannot write to {folder}: {error}. Name a folder that can be written to."
-        ) from error
