@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def save(estimator, folder):
     ArtefactError
         Where the folder cannot be written to; nothing is left behind then.
     """
-    from autometa.knowledge import write_files
+    from autometa.knowledge import versions, write_files
 
     encoder, encoder_arrays = estimator._encoder_.to_state()
     model, model_arrays = estimator._model_.to_state()
@@ -51,7 +50,7 @@ def save(estimator, folder):
         "trials": trials_to_list(estimator.study_),
         "encoder": encoder,
         "model": model,
-        "versions": {name: _version_of(name) for name in ("autometa", "numpy", "torch")},
+        "versions": versions(),
     }
     described["sha256"] = _checksum(described, tensors)
     text = json.dumps(described, indent=1, sort_keys=True)
@@ -89,23 +88,15 @@ def load(folder):
     >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
+    from autometa.knowledge import read_description
+
     folder = Path(folder)
-    try:
-        described = json.loads((folder / DESCRIPTION).read_bytes())
-    except (OSError, ValueError) as error:
-        raise ArtefactError(
-            f"{folder} holds no readable {DESCRIPTION} ({error}). "
-            "Name a folder written by the save method of an estimator."
-        ) from error
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
-        raise ArtefactError(f"{folder / DESCRIPTION} is no estimator of autometa.")
-    version = described.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ArtefactError(
-            f"{folder} has format version {version}, this autometa "
-            f"({_version_of('autometa')}) reads version {FORMAT_VERSION}. "
-            "Install the autometa named under 'versions' in its JSON file."
-        )
+    described = read_description(
+        folder / DESCRIPTION,
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        written_by="the save method of an estimator",
+    )
     try:
         tensors = (folder / TENSORS).read_bytes()
         if _checksum(described, tensors) != described.pop("sha256", None):
@@ -180,13 +171,6 @@ def _labels_from_dict(described):
     if dtype.kind == "M":
         return np.array(described["labels"], dtype=np.int64).astype(dtype)
     return np.array(described["labels"], dtype=dtype)
-
-
-def _version_of(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # run from its source folder
-        return "of unknown version"
 
 
 def _checksum(described, tensors):

@@ -1,6 +1,8 @@
-"""Write the files of an artefact so that either all of them are there or none."""
+"""The folder of an artefact: written wholly or not at all, read only where it is ours."""
 
 import contextlib
+import importlib.metadata
+import json
 import os
 
 from autometa.exceptions import ArtefactError
@@ -38,3 +40,53 @@ def write_files(folder, contents):
         raise ArtefactError(
             f"Cannot write to {folder}: {error}. Name a folder that can be written to."
         ) from error
+
+
+def read_description(path, *, format, format_version, written_by):
+    """Read the JSON file of an artefact, checking what and of which version it is.
+
+    Parameters
+    ----------
+    path : Path
+    format : str
+        What its entry ``format`` must be.
+    format_version : int
+        The version that is read here.
+    written_by : str
+        What writes such folders, for the message.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ArtefactError
+    """
+    try:
+        described = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArtefactError(
+            f"{path.parent} holds no readable {path.name} ({error}). "
+            f"Name a folder written by {written_by}."
+        ) from error
+    if not isinstance(described, dict) or described.get("format") != format:
+        raise ArtefactError(
+            f"{path} does not describe an {format}. Name a folder written by {written_by}."
+        )
+    version = described.get("format_version")
+    if version != format_version:
+        raise ArtefactError(
+            f"{path.parent} has format version {version}, this autometa "
+            f"({version_of('autometa')}) reads version {format_version}. "
+            "Install the autometa named under 'versions' in its JSON file."
+        )
+    return described
+
+
+def version_of(package):
+    """Version of an installed package."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from its source folder
+        return "of unknown version"

@@ -1,7 +1,6 @@
 """The meta-learned initialisation as an artefact: safetensors, JSON provenance, no pickle."""
 
 import hashlib
-import importlib.metadata
 import json
 import platform
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from autometa.exceptions import ArtefactError
-from autometa.knowledge._folder import write_files
+from autometa.knowledge._folder import read_description, version_of, write_files
 from autometa.metalearners import METALEARNERS
 
 FORMAT = "autometa-initialisation"
@@ -83,22 +82,12 @@ class Initialisation:
         autometa.exceptions.ArtefactError: no/such/folder holds no readable initialisation.json...
         """
         folder = Path(folder)
-        try:
-            described = json.loads((folder / PROVENANCE).read_text())
-        except (OSError, ValueError) as error:
-            raise ArtefactError(
-                f"{folder} holds no readable {PROVENANCE} ({error}). "
-                "Name a folder written by `autometa meta-train`."
-            ) from error
-        if not isinstance(described, dict) or described.get("format") != FORMAT:
-            raise ArtefactError(f"{folder / PROVENANCE} is not an initialisation of autometa.")
-        version = described.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ArtefactError(
-                f"{folder} has format version {version}, this autometa "
-                f"({_version_of('autometa')}) reads version {FORMAT_VERSION}. "
-                "Install the autometa named under 'versions' in its JSON file."
-            )
+        described = read_description(
+            folder / PROVENANCE,
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            written_by="`autometa meta-train`",
+        )
         try:
             content = (folder / TENSORS).read_bytes()
             is_whole = _checksum(content) == described["sha256"]
@@ -125,15 +114,8 @@ class Initialisation:
 def versions():
     """Name the versions that an artefact was made with; JSON-able."""
     names = ("autometa", "torch", "numpy", "scikit-learn", "pandas")
-    found = {name: _version_of(name) for name in names}
+    found = {name: version_of(name) for name in names}
     return {"python": platform.python_version(), **found}
-
-
-def _version_of(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # run from its source folder
-        return "of unknown version"
 
 
 @cache

@@ -164,8 +164,11 @@ def damage_json(folder, **changes):
     [
         (lambda f: (f / "estimator.json").unlink(), "holds no readable estimator.json"),
         (lambda f: (f / "estimator.json").write_bytes(b"\xff{"), "holds no readable"),
-        (lambda f: damage_json(f, format="other"), "is no estimator of autometa"),
-        (lambda f: (f / "estimator.json").write_text("[]"), "is no estimator of autometa"),
+        (lambda f: damage_json(f, format="other"), "does not describe an autometa-estimator"),
+        (
+            lambda f: (f / "estimator.json").write_text("[]"),
+            "does not describe an autometa-estimator",
+        ),
         (lambda f: damage_json(f, format_version=99), "has format version 99"),
         (lambda f: damage_json(f, n_features_in=7), "is corrupted"),
         (lambda f: (f / "estimator.safetensors").unlink(), "holds no complete estimator"),

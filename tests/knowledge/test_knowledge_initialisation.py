@@ -79,7 +79,7 @@ def test_a_missing_folder_is_said_to_hold_nothing(tmp_path):
 def test_foreign_json_is_refused(folder, content):
     (folder / "initialisation.json").write_bytes(content)
 
-    with pytest.raises(ArtefactError, match="no readable|is not an initialisation of autometa"):
+    with pytest.raises(ArtefactError, match="no readable|does not describe an autometa-init"):
         Initialisation.load(folder)
 
 
