@@ -27,10 +27,10 @@ REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 30
 #: ``learned_sgd``, a factor on the step sizes that meta-training found for each tensor.
 ADAMW_LR = 1e-3
 
-#: Rows that a proposal may take its statistics to rest on. Meta-training showed the initialiser
-#: tables of up to 512 rows, mostly far fewer; told of more, it proposes worse (on the
-#: meta-development families).
-MAX_EVIDENCE_ROWS = 256
+#: Rows, and rows a class, that a proposal may take its statistics to rest on: the larger of the
+#: two. Meta-training showed the initialiser tables of up to 512 rows, mostly far fewer; told of
+#: more, it proposes worse (on the meta-development families).
+MAX_EVIDENCE_ROWS, MAX_EVIDENCE_ROWS_A_CLASS = 256, 16
 
 HEAD = ("head", "head_bias")
 ADAPTED_TENSORS = {
@@ -365,8 +365,8 @@ def _descend(params, grads, moments, hyper, anchor, learned_lr):
 def _propose(learner, params, task, weight, rng, device):
     n_cells = max(1, task.X.shape[1])
     rows = _draw_rows(task, weight, max(MAX_CONTEXT_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng)
-    n_rows = rows["weight"].sum()
-    rows["weight"] = rows["weight"] * (MAX_EVIDENCE_ROWS / n_rows).clamp(max=1)
+    evidence = max(MAX_EVIDENCE_ROWS, MAX_EVIDENCE_ROWS_A_CLASS * (task.n_classes or 0))
+    rows["weight"] = rows["weight"] * (evidence / rows["weight"].sum()).clamp(max=1)
     with torch.no_grad():
         return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
 
