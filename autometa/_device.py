@@ -1,5 +1,7 @@
 """Where tensors live: the one place that turns ``device`` into a name torch knows."""
 
+import warnings
+
 from autometa.exceptions import InvalidInputError
 
 
@@ -38,3 +40,34 @@ def find_device(device="auto"):
             "Use device='auto', which takes one where there is one."
         )
     return str(found)
+
+
+def is_out_of_memory(error):
+    """Tell whether a RuntimeError of torch says that memory does not suffice."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def with_fallback(compute, device):
+    """Return ``compute(device)``; where that device's memory does not suffice, the CPU's result.
+
+    Parameters
+    ----------
+    compute : callable
+        From the name of a device to anything.
+    device : str
+
+    Warns
+    -----
+    UserWarning
+        When it goes on with the CPU.
+    """
+    try:
+        return compute(device)
+    except RuntimeError as error:
+        if device == "cpu" or not is_out_of_memory(error):
+            raise
+    # here the traceback is gone, and with it the tensors that it held
+    warnings.warn(f"{device} is out of memory; going on with the CPU.", stacklevel=2)
+    return compute("cpu")

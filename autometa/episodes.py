@@ -149,6 +149,12 @@ def query_rows(support, X, y, weight=None, *, n_classes=None):
     return rows
 
 
+def first_rows(rows, n_rows):
+    """Keep the first rows only; every tensor that has an entry a row is a view."""
+    per_row = ("X", "weight", "target", "membership")
+    return {name: t[:n_rows] if name in per_row else t for name, t in rows.items()}
+
+
 def pad_rows(rows, *, n_rows, n_columns, n_classes=None):
     """Pad with rows of weight 0, masked columns and masked classes.
 

@@ -31,9 +31,11 @@ PATIENCE, PATIENCE_FACTOR = 100, 2.0
 SETTINGS = {
     "random": {"step_size": 1.0, "weight_decay": 0.1, "dropout": 0.0},
     "closed_form": {"step_size": 10.0, "weight_decay": 0.1, "dropout": 0.3},
+    "look_up": {"step_size": 1.0, "weight_decay": 0.1, "dropout": 0.3},
     "warm": {"step_size": 0.3, "weight_decay": 0.1, "dropout": 0.0},
 }
-COLD = ("random", "closed_form")
+#: Random tensors; their head in closed form; and the look at labelled rows in closed form as well.
+COLD = ("random", "closed_form", "look_up")
 #: Ridge strength a row: the best before any step.
 CLOSED_FORM_RIDGE = 1.0
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -64,11 +66,11 @@ KEY = ("split", "task", "seed", "start", "config", "knowledge")
 def cold_start(start, seed, ridge=CLOSED_FORM_RIDGE):
     """Random weights as an initialisation.
 
-    Their look at other rows is shut, so it is given the smallest size: the same numbers, sooner.
+    See :data:`COLD`.
     """
-    config = {"seed": seed, "n_heads": 1, "n_key": 1}
-    if start == "closed_form":
-        config |= {"closed_form_head": True, "ridge": ridge}
+    config = {"seed": seed}
+    if start != "random":
+        config |= {"closed_form_head": True, "ridge": ridge, "look_up": start == "look_up"}
     return Initialisation({}, "random_weights", config)
 
 
@@ -118,7 +120,7 @@ def run_starts(
 
     Parameters
     ----------
-    starts : collection of {"random", "closed_form", "warm"}
+    starts : collection of {"random", "closed_form", "look_up", "warm"}
     seeds : iterable of int
     knowledge : Initialisation, optional
         For the warm start.

@@ -19,6 +19,7 @@ EXAMPLE = """\b
 Examples:
   autometa meta-train --corpus tables --hours 2 --seed 0 --resume knowledge
   autometa meta-train --suite OpenML-CC18 --suite 353 --hours 8 --resume knowledge
+  torchrun --nproc-per-node 2 -m autometa meta-train --corpus tables --hours 2 --resume knowledge
   autometa fit train.csv --target price --knowledge knowledge --out model"""
 
 
@@ -55,6 +56,14 @@ def run(
     suite: Annotated[
         list[str] | None,
         typer.Option(metavar="ALIAS", help="An OpenML suite, by alias or id; may be repeated."),
+    ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Knowledge whose parameters to start from, as far as they fit.",
+            show_default=False,
+        ),
     ] = None,
     hours: Annotated[
         float | None, typer.Option(help="How long to train in all, resumed parts included.")
@@ -99,10 +108,12 @@ def run(
     check_folder(resume, "--resume")
 
     from autometa._device import find_device
-    from autometa.metatraining import Budget, build_initialisation
+    from autometa.knowledge import Initialisation
+    from autometa.metatraining import Budget, Processes, build_initialisation
 
     device = find_device(device)
     learner_config = _check_learner(learner, network)
+    start = None if start_from is None else Initialisation.load(start_from)
     tasks = _Tasks(
         _sources(corpus, suite),
         skip_unusable=corpus is None,  # who trains on a suite cannot mend its tables
@@ -123,9 +134,12 @@ def run(
             hold_out_dev=not all_families,
             n_workers=n_workers,
             checkpoint_every_s=checkpoint_every,
+            start=start,
             on_progress=lambda progress: training.follow(progress, bar),
             should_stop=lambda: training.is_stopped,
         )
+    if Processes.join().rank > 0:  # started by torchrun; the first process writes
+        return
     initialisation.save(resume)
     provenance = initialisation.provenance
     if training.n_steps_before is None:

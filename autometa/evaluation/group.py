@@ -3,8 +3,8 @@
 import warnings
 
 import numpy as np
-import torch
 
+from autometa._device import is_out_of_memory
 from autometa.families import NetworkRun
 
 #: Rows that a fold's score is measured on; more would cost time and change little.
@@ -109,7 +109,7 @@ def _try_group(task, folds, configs, scorer, initialisation, seed, device, may_g
         )
         _follow(run, scorer, may_go_on, report)
     except RuntimeError as error:  # torch.OutOfMemoryError is one
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         # its traceback holds the tensors that must go before smaller groups start
         return error.with_traceback(None)
@@ -142,7 +142,3 @@ def _valid_rows(weight):
     if len(rows) <= MAX_VALID_ROWS:
         return rows
     return np.sort(np.random.default_rng(0).permutation(rows)[:MAX_VALID_ROWS])
-
-
-def _is_out_of_memory(error):
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

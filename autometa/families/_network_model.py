@@ -7,6 +7,8 @@ import numpy as np
 #: Cells predicted at once, so that memory does not grow with the number of rows.
 CELLS_AT_ONCE = 200_000
 
+PARTS = ("weights", "reading", "context")
+
 
 @dataclass(frozen=True)
 class NetworkModel:
@@ -15,21 +17,46 @@ class NetworkModel:
     Attributes
     ----------
     weights : dict of ndarray of shape (n_bags, ...)
+    reading : dict of ndarray of shape (n_bags, ...)
+        What the networks made of the labelled rows that they look up; may be empty.
     context : dict of ndarray
-        Labelled rows that the networks look up.
+        Targets, weights and masks of these rows.
     is_regression : bool
     """
 
     weights: dict
+    reading: dict
     context: dict
     is_regression: bool
 
     @classmethod
     def from_tensors(cls, weights, context, is_regression):
-        def arrays(tensors):
-            return {name: t.detach().cpu().contiguous().numpy() for name, t in tensors.items()}
+        """Read the context with every network, once and for all.
 
-        return cls(arrays(weights), arrays(context), is_regression)
+        Parameters
+        ----------
+        weights : dict of Tensor of shape (n_bags, ...)
+        context : dict of Tensor
+            As from :func:`autometa.episodes.make_rows`.
+        is_regression : bool
+        """
+        import torch
+
+        from autometa.networks import look_up
+
+        weights, context = (
+            {name: tensor.detach().cpu().double() for name, tensor in tensors.items()}
+            for tensors in (weights, context)
+        )
+        reading = {}
+        if "keys" in weights:
+            reading = torch.func.vmap(lambda own: look_up(own, context))(weights)
+        kept = {name: t for name, t in context.items() if name not in ("X", "membership")}
+        arrays = (
+            {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}
+            for tensors in (weights, reading, kept)
+        )
+        return cls(*arrays, is_regression)
 
     def predict(self, X):
         """Predict encoded rows; each row's numbers depend on that row alone.
@@ -45,30 +72,33 @@ class NetworkModel:
         """
         import torch
 
-        def tensors(arrays):
-            return {name: torch.as_tensor(value).double() for name, value in arrays.items()}
-
-        weights, context = tensors(self.weights), tensors(self.context)
         X = np.asarray(X)
         n_at_once = max(1, CELLS_AT_ONCE // max(1, X.shape[1]))
+        tensors = [
+            {name: torch.as_tensor(value).double() for name, value in arrays.items()}
+            for arrays in (self.weights, self.reading, self.context)
+        ]
         parts = [
-            self._predict_rows(torch.as_tensor(X[i : i + n_at_once]).double(), weights, context)
+            self._predict_rows(torch.as_tensor(X[i : i + n_at_once]).double(), *tensors)
             for i in range(0, len(X), n_at_once)
         ]
         return torch.cat(parts).numpy()
 
-    def _predict_rows(self, X, weights, context):
+    def _predict_rows(self, X, weights, reading, context):
         import torch
 
-        from autometa.networks import predict_outputs
+        from autometa.networks import predict_from
 
         rows = {"X": X, "column_mask": context["column_mask"]}
         total = 0
-        n_bags = len(weights["gate"])
+        n_bags = len(weights["head"])
         with torch.no_grad():
             for bag in range(n_bags):
-                own = {name: tensor[bag] for name, tensor in weights.items()}
-                outputs = predict_outputs(own, context, rows, is_regression=self.is_regression)
+                own, read = (
+                    {name: tensor[bag] for name, tensor in tensors.items()}
+                    for tensors in (weights, reading)
+                )
+                outputs = predict_from(own, read, context, rows, is_regression=self.is_regression)
                 total = total + (outputs if self.is_regression else outputs.softmax(-1))
         if self.is_regression:
             return total[:, 0] / n_bags * context["target_scale"] + context["target_mean"]
@@ -76,19 +106,16 @@ class NetworkModel:
 
     def to_state(self):
         """Return what :meth:`from_state` takes: a JSON-able dictionary and arrays."""
-        arrays = {f"weights.{name}": value for name, value in self.weights.items()}
-        arrays |= {f"context.{name}": value for name, value in self.context.items()}
+        arrays = {
+            f"{part}.{name}": value for part in PARTS for name, value in getattr(self, part).items()
+        }
         return {"is_regression": self.is_regression}, arrays
 
     @classmethod
     def from_state(cls, described, arrays):
         """Restore a model from :meth:`to_state`'s result."""
-        weights, context = (
-            {
-                name.removeprefix(prefix): value
-                for name, value in arrays.items()
-                if name.startswith(prefix)
-            }
-            for prefix in ("weights.", "context.")
-        )
-        return cls(weights, context, described["is_regression"])
+        parts = {part: {} for part in PARTS}
+        for key, value in arrays.items():
+            part, name = key.split(".", 1)
+            parts[part][name] = value
+        return cls(**parts, is_regression=described["is_regression"])

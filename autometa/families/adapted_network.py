@@ -6,18 +6,19 @@ import numpy as np
 import torch
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from autometa._device import with_fallback
 from autometa.episodes import make_rows
 from autometa.families._network_model import NetworkModel
-from autometa.metalearners import adamw_init, adamw_step, rows_loss
+from autometa.metalearners import LOOKUP, adamw_init, adamw_step, rows_loss
 from autometa.networks import predict_outputs
 
 NAME = "adapted_network"
 
 #: Rows in one step; a count, so that results do not depend on the machine. Looking up rows costs
-#: the square of it.
+#: the cube of it.
 MAX_STEP_ROWS = 512
-#: Rows that a network keeps to look up when it predicts.
-MAX_CONTEXT_ROWS = 1_024
+#: Rows that a network looks up when it predicts.
+MAX_CONTEXT_ROWS = 2_048
 #: Cells that the proposal reads; rows are capped accordingly.
 MAX_PROPOSAL_CELLS = 4_000_000
 #: Steps after which a learning curve has a point.
@@ -26,15 +27,17 @@ REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 30
 #: AdamW's step size; a configuration's ``step_size`` is a factor on it, or, with the optimiser
 #: ``learned_sgd``, a factor on the step sizes that meta-training found for each tensor.
 ADAMW_LR = 1e-3
+#: Factors on it for what says how rows are looked up: logarithms and weights of the size of 1.
+LOOKUP_LR = dict.fromkeys(
+    ("relevance", "log_gamma", "kernel_logits", "log_noise", "log_lookup_scale", "gate"), 100.0
+)
 
-#: Rows, and rows a class, that a proposal may take its statistics to rest on: the larger of the
-#: two. Meta-training showed the initialiser tables of up to 512 rows, mostly far fewer; told of
-#: more, it proposes worse (on the meta-development families).
-MAX_EVIDENCE_ROWS, MAX_EVIDENCE_ROWS_A_CLASS = 256, 16
+#: Rows that a proposal may take its statistics to rest on: as many as meta-training showed it.
+MAX_EVIDENCE_ROWS = 1_200
 
 HEAD = ("head", "head_bias")
 ADAPTED_TENSORS = {
-    "all": ("first", "first_bias", "gain", "second", "second_bias", *HEAD),
+    "all": ("first", "first_bias", "gain", "second", "second_bias", *HEAD, *LOOKUP),
     "upper": ("gain", "second", "second_bias", *HEAD),
     "head": HEAD,
 }
@@ -43,7 +46,7 @@ ADAPTED_TENSORS = {
 DEFAULT_CONFIG = {
     "optimiser": "adamw",
     "step_size": 0.3,
-    "n_steps": 60,
+    "n_steps": 30,
     "weight_decay": 0.1,
     "dropout": 0.0,
     "label_smoothing": 0.0,
@@ -85,10 +88,14 @@ def propose_model(task, initialisation, *, device="cpu"):
     -------
     NetworkModel
     """
-    rng = np.random.default_rng(0)
-    params = _to(initialisation.params, device)
-    weights = _propose(initialisation.learner, params, task, task.weight, rng, device)
-    context = _draw_rows(task, task.weight, MAX_CONTEXT_ROWS, rng)
+
+    def compute(device):
+        rng = np.random.default_rng(0)
+        params = _to(initialisation.params, device)
+        return _propose(initialisation.learner, params, task, task.weight, rng, device)
+
+    weights = with_fallback(compute, device)
+    context = _draw_rows(task, task.weight, MAX_CONTEXT_ROWS, np.random.default_rng(0))
     return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
 
 
@@ -119,19 +126,23 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     if config["dropout"] == 0 and len(task.y) <= MAX_STEP_ROWS:
         n_bags = 1
     weights = np.repeat(task.weight[None], n_bags, axis=0)
-    run = NetworkRun(
-        task,
-        weights,
-        [{**config, "n_steps": n_steps}],
-        initialisation,
-        seed=seed,
-        device=device,
-        share_noise=False,
-    )
-    while run.n_steps < n_steps and not (deadline is not None and deadline.expired()):
-        run.advance(1)
+
+    def compute(device):
+        run = NetworkRun(
+            task,
+            weights,
+            [{**config, "n_steps": n_steps}],
+            initialisation,
+            seed=seed,
+            device=device,
+            share_noise=False,
+        )
+        while run.n_steps < n_steps and not (deadline is not None and deadline.expired()):
+            run.advance(1)
+        return {name: tensor[0] for name, tensor in run.weights.items()}
+
+    bags = with_fallback(compute, device)
     context = _draw_rows(task, task.weight, MAX_CONTEXT_ROWS, np.random.default_rng(seed))
-    bags = {name: tensor[0] for name, tensor in run.weights.items()}
     return NetworkModel.from_tensors(bags, context, task.is_regression)
 
 
@@ -186,11 +197,9 @@ class NetworkRun:
         )
         self._is_full_batch = len(task.y) <= MAX_STEP_ROWS
         anchor = _stack(proposals)
-        self._anchor = {name: anchor[name] for name in ADAPTED_TENSORS["all"]}
-        self._learned_lr = {
-            name: params[f"log_inner_lr.{name}"].exp() if f"log_inner_lr.{name}" in params else 0.0
-            for name in self._anchor
-        }
+        self._anchor = {name: anchor[name] for name in ADAPTED_TENSORS["all"] if name in anchor}
+        learned_lr = learner.inner_lr(params, is_regression=task.is_regression)
+        self._learned_lr = {name: learned_lr.get(name, 0.0) for name in self._anchor}
         self.weights = {
             name: tensor.expand(len(configs), *tensor.shape) for name, tensor in anchor.items()
         }
@@ -348,7 +357,9 @@ def _descend(params, grads, moments, hyper, anchor, learned_lr):
         params,
         grads,
         moments,
-        lr={name: ADAMW_LR * shaped[name]["step_size"] for name in params},
+        lr={
+            name: ADAMW_LR * LOOKUP_LR.get(name, 1.0) * shaped[name]["step_size"] for name in params
+        },
         weight_decay={name: shaped[name]["weight_decay"] for name in params},
         anchor=anchor,
     )
@@ -364,24 +375,30 @@ def _descend(params, grads, moments, hyper, anchor, learned_lr):
 
 def _propose(learner, params, task, weight, rng, device):
     n_cells = max(1, task.X.shape[1])
-    rows = _draw_rows(task, weight, max(MAX_CONTEXT_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng)
-    evidence = max(MAX_EVIDENCE_ROWS, MAX_EVIDENCE_ROWS_A_CLASS * (task.n_classes or 0))
-    rows["weight"] = rows["weight"] * (evidence / rows["weight"].sum()).clamp(max=1)
+    rows = _draw_rows(
+        task, weight, max(MAX_CONTEXT_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng, present_first=True
+    )
+    n_rows = min(weight.sum(), MAX_EVIDENCE_ROWS)
+    rows["weight"] = rows["weight"] * (n_rows / rows["weight"].sum())
     with torch.no_grad():
         return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
 
 
-def _draw_rows(task, weight, max_rows, rng):
-    """Rows of a task as tensors: all of them, or a random part that weighs as much."""
-    if len(weight) <= max_rows:
-        return make_rows(task.X, task.y, weight, n_classes=task.n_classes)
+def _draw_rows(task, weight, max_rows, rng, *, present_first=False):
+    """Rows of a task as tensors: all of them, or a random part."""
     present = np.flatnonzero(weight > 0)
-    drawn = np.sort(rng.permutation(present)[:max_rows])
-    drawn_weight = weight[drawn] * (weight[present].sum() / weight[drawn].sum())
-    if len(drawn) < max_rows:  # folds of unequal size are stacked
-        filling = np.resize(drawn, max_rows - len(drawn))
-        drawn = np.concatenate([drawn, filling])
-        drawn_weight = np.concatenate([drawn_weight, np.zeros(len(filling))])
+    if len(weight) > max_rows:
+        drawn = np.sort(rng.permutation(present)[:max_rows])
+        drawn_weight = weight[drawn]
+        if len(drawn) < max_rows:  # folds of unequal size are stacked
+            filling = np.resize(drawn, max_rows - len(drawn))
+            drawn = np.concatenate([drawn, filling])
+            drawn_weight = np.concatenate([drawn_weight, np.zeros(len(filling))])
+    else:
+        drawn = np.arange(len(weight))
+        if present_first:
+            drawn = np.concatenate([present, np.flatnonzero(weight <= 0)])
+        drawn_weight = weight[drawn]
     return make_rows(task.X[drawn], task.y[drawn], drawn_weight, n_classes=task.n_classes)
 
 

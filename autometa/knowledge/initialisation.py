@@ -15,7 +15,7 @@ from autometa.knowledge._folder import read_description, version_of, write_files
 from autometa.metalearners import METALEARNERS
 
 FORMAT = "autometa-initialisation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TENSORS, PROVENANCE = "initialisation.safetensors", "initialisation.json"
 
 
@@ -46,6 +46,14 @@ class Initialisation:
     def learner(self):
         return METALEARNERS[self.learner_name](**self.learner_config)
 
+    @property
+    def checksum(self):
+        """SHA-256 of the parameters as they are stored."""
+        return _checksum(self._content())
+
+    def _content(self):
+        return save({name: param.cpu().contiguous() for name, param in self.params.items()})
+
     def save(self, folder):
         """Write the artefact into ``folder``, which is made if need be; wholly or not at all.
 
@@ -54,7 +62,7 @@ class Initialisation:
         ArtefactError
             Where the folder cannot be written to.
         """
-        tensors = save({name: param.cpu().contiguous() for name, param in self.params.items()})
+        tensors = self._content()
         described = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

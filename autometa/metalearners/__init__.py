@@ -4,7 +4,7 @@ from functools import partial
 
 from autometa.metalearners._base import MetaLearner, query_loss, rows_loss
 from autometa.metalearners._inner_loop import adamw_init, adamw_step, gradient_steps
-from autometa.metalearners.maml import MAML
+from autometa.metalearners.maml import LOOKUP, MAML
 from autometa.metalearners.random_weights import RandomWeights
 
 #: Names as the command line and the artefacts use them, to constructors.
@@ -15,6 +15,7 @@ METALEARNERS = {
 }
 
 __all__ = [
+    "LOOKUP",
     "MAML",
     "METALEARNERS",
     "MetaLearner",

@@ -2,18 +2,28 @@
 
 import torch
 
+from autometa.episodes import first_rows
 from autometa.metalearners._base import MetaLearner, query_loss
 from autometa.metalearners._inner_loop import gradient_steps
 from autometa.networks import ColumnStatisticsInitialiser
+
+#: Rows that a step reads and that an adapted network looks up, while it is meta-trained: the
+#: cost grows with their cube. The proposal reads all.
+MAX_CONTEXT_ROWS = 160
+#: Tensors that say how an adapted network looks up rows.
+LOOKUP = (
+    *("keys", "relevance", "log_gamma", "kernel_logits"),
+    *("log_noise", "log_lookup_scale", "gate"),
+)
 
 
 class MAML(MetaLearner):
     """Learn an initialisation that a few gradient steps adapt well.
 
     Departures from the paper: the initialisation is not one set of weights but a function of
-    the task's column statistics; step sizes are learned, one a tensor (Antoniou, Edwards and
-    Storkey, 2019); and the loss before adapting counts too, so that the proposal is useful as
-    it is.
+    the task's column statistics; step sizes are learned, for every tensor one for classes and
+    one for numbers (Antoniou, Edwards and Storkey, 2019); and the loss before adapting counts
+    too, so that the proposal is useful as it is.
 
     Parameters
     ----------
@@ -39,9 +49,12 @@ class MAML(MetaLearner):
     """
 
     initialiser_class = ColumnStatisticsInitialiser
-    adapted = ("first", "first_bias", "gain", "second", "second_bias", "head", "head_bias")
+    adapted = (
+        *("first", "first_bias", "gain", "second", "second_bias", "head", "head_bias"),
+        *LOOKUP,
+    )
 
-    def __init__(self, n_inner_steps=3, second_order=True, unadapted_share=0.4, network=None):
+    def __init__(self, n_inner_steps=1, second_order=True, unadapted_share=0.4, network=None):
         self.n_inner_steps = n_inner_steps
         self.second_order = second_order
         self.unadapted_share = unadapted_share
@@ -55,7 +68,10 @@ class MAML(MetaLearner):
             torch.manual_seed(seed)
             initialiser = self.initialiser_class(**self.network)
         params = {name: param.detach() for name, param in initialiser.named_parameters()}
-        lr = {f"log_inner_lr.{name}": torch.tensor(-3.0) for name in self.adapted}
+        lr = {
+            f"log_inner_lr.{name}": torch.full((2,), -3.0 if name not in LOOKUP else -5.0)
+            for name in self.adapted
+        }
         return {**params, **lr}
 
     def propose(self, params, support, *, is_regression):
@@ -82,25 +98,34 @@ class MAML(MetaLearner):
         if weights is None:
             weights = self.propose(params, support, is_regression=is_regression)
 
+        context = first_rows(support, MAX_CONTEXT_ROWS)
+
         def support_loss(weights):
             return query_loss(
-                weights, support, support, is_regression=is_regression, is_context=True
+                weights, context, context, is_regression=is_regression, is_context=True
             )
 
         return gradient_steps(
             support_loss,
             weights,
-            lr={name: params[f"log_inner_lr.{name}"].exp() for name in self.adapted},
+            lr=self.inner_lr(params, is_regression=is_regression),
             n_steps=self.n_inner_steps,
             second_order=self.second_order,
         )
+
+    def inner_lr(self, params, *, is_regression):
+        """Return the learned step size of every adapted tensor."""
+        return {
+            name: params[f"log_inner_lr.{name}"][int(is_regression)].exp() for name in self.adapted
+        }
 
     def episode_loss(self, params, support, query, *, is_regression):
         """Mix the query losses before and after adapting."""
         before = self.propose(params, support, is_regression=is_regression)
         after = self.adapt(params, support, is_regression=is_regression, weights=before)
+        context = first_rows(support, MAX_CONTEXT_ROWS)
         losses = (
-            query_loss(weights, support, query, is_regression=is_regression)
+            query_loss(weights, context, query, is_regression=is_regression)
             for weights in (before, after)
         )
         loss_before, loss_after = losses

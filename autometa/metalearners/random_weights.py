@@ -5,6 +5,7 @@ import torch
 from autometa.metalearners._base import MetaLearner
 from autometa.networks.basis import N_BASIS
 from autometa.networks.heads import ridge_head
+from autometa.networks.lookup import choose_settings
 from autometa.networks.trunk import embed
 
 
@@ -17,6 +18,9 @@ class RandomWeights(MetaLearner):
         Of the weights; the same at every call.
     closed_form_head : bool
         Solve the head by ridge regression on the random embedding, instead of starting it at 0.
+    look_up : bool
+        Look up the labelled rows too, by kernels on the random embedding and on the cells, whose
+        noise and scale the rows choose. Without it the network is a plain one.
     n_hidden, n_heads, n_key : int
         Sizes of the network, as in :class:`~autometa.networks.ColumnStatisticsInitialiser`.
     ridge : float
@@ -28,13 +32,25 @@ class RandomWeights(MetaLearner):
     """
 
     def __init__(
-        self, seed=0, closed_form_head=False, n_hidden=256, n_heads=2, n_key=48, ridge=0.1
+        self,
+        seed=0,
+        closed_form_head=False,
+        look_up=False,
+        n_hidden=256,
+        n_heads=2,
+        n_key=48,
+        ridge=0.1,
     ):
-        self.seed, self.closed_form_head, self.ridge = seed, closed_form_head, ridge
+        self.seed, self.ridge = seed, ridge
+        self.closed_form_head, self.look_up = closed_form_head, look_up
         self.n_hidden, self.n_heads, self.n_key = n_hidden, n_heads, n_key
 
     def init_params(self, seed):
         """Return no parameters: nothing is learned here."""
+        return {}
+
+    def inner_lr(self, params, *, is_regression):
+        """Return no step size: none is learned."""
         return {}
 
     def propose(self, params, support, *, is_regression):
@@ -56,18 +72,26 @@ class RandomWeights(MetaLearner):
             "gain": constant(1.0, n_hidden),
             "second": normal(n_hidden, n_hidden, scale=(2 / n_hidden) ** 0.5),
             "second_bias": constant(0.0, n_hidden),
-            "keys": normal(n_hidden, self.n_heads, self.n_key, scale=n_hidden**-0.5),
-            # a look at other rows pays once the embedding is learned; the gate starts shut
-            "gate": constant(-20.0),
-            "log_temperature": constant(-1.0),
         }
         head, head_bias = normal(n_hidden, n_outputs, scale=0.0), constant(0.0, n_outputs)
+        hidden = embed(weights, support)
+        log_scale = constant(0.0 if is_regression else 1.5)
+        ridge = {"log_ridge": constant(self.ridge).log(), "log_scale": log_scale}
         if self.closed_form_head:
-            head, head_bias = ridge_head(
-                embed(weights, support),
-                support,
-                log_ridge=torch.tensor(self.ridge, device=device).log(),
-                log_scale=torch.tensor(0.0 if is_regression else 1.5, device=device),
-                is_regression=is_regression,
-            )
-        return {**weights, "head": head, "head_bias": head_bias}
+            head, head_bias = ridge_head(hidden, support, **ridge, is_regression=is_regression)
+        weights |= {"head": head, "head_bias": head_bias}
+        if not self.look_up:
+            return weights
+        weights |= {
+            "keys": normal(n_hidden, self.n_heads, self.n_key, scale=n_hidden**-0.5),
+            "relevance": constant(1.0, n_columns, N_BASIS) * support["column_mask"].unsqueeze(-1),
+            "log_gamma": constant(0.0, self.n_heads + 1),
+            "kernel_logits": constant(0.0, self.n_heads + 2),
+            "log_noise": constant(-1.5),
+            "log_lookup_scale": log_scale,
+            "prior_share": constant(1.0),
+            "gate": constant(3.0),
+        }
+        return weights | choose_settings(
+            weights, hidden, support, ridge, is_regression=is_regression
+        )

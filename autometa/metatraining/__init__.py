@@ -1,6 +1,7 @@
 """Meta-training: episodes, the outer loop, and the artefact that comes out."""
 
 from autometa.metatraining.build import build_initialisation, half_split
+from autometa.metatraining.processes import Processes
 from autometa.metatraining.sampler import PreparedTable, is_meta_dev
 from autometa.metatraining.stream import EpisodeBatches
 from autometa.metatraining.train import Budget, meta_train
@@ -9,6 +10,7 @@ __all__ = [
     "Budget",
     "EpisodeBatches",
     "PreparedTable",
+    "Processes",
     "build_initialisation",
     "half_split",
     "is_meta_dev",

@@ -13,6 +13,7 @@ from autometa.episodes import Episode, make_rows, query_rows
 from autometa.exceptions import InvalidInputError
 from autometa.knowledge import Initialisation, versions
 from autometa.metalearners import METALEARNERS
+from autometa.metatraining.processes import Processes
 from autometa.metatraining.sampler import PreparedTable, is_meta_dev
 from autometa.metatraining.stream import EpisodeBatches
 from autometa.metatraining.train import meta_train
@@ -35,6 +36,7 @@ def build_initialisation(
     batch_size=8,
     n_workers=1,
     checkpoint_every_s=300.0,
+    start=None,
     on_progress=None,
     should_stop=None,
 ):
@@ -54,6 +56,8 @@ def build_initialisation(
     hold_out_dev : bool
         Keep the families for which :func:`is_meta_dev` is true out of training; the learning
         curve is measured on them. False trains on every task and leaves the curve empty.
+    start : Initialisation, default=None
+        Whose parameters to start from; what it saw is kept in the provenance.
     real_share, batch_size, n_workers, checkpoint_every_s, on_progress, should_stop
         See :func:`meta_train` and :class:`EpisodeBatches`.
 
@@ -83,7 +87,13 @@ def build_initialisation(
             f"{', or train on all families' if validation else ''}."
         )
     logger.info("%d tasks to train on, %d held out", len(tables), len(validation))
-    batches = EpisodeBatches(tables, batch_size=batch_size, real_share=real_share, seed=seed)
+    batches = EpisodeBatches(
+        tables,
+        batch_size=batch_size,
+        real_share=real_share,
+        seed=seed,
+        n_alike=Processes.join().count,
+    )
     params, progress = meta_train(
         METALEARNERS[learner_name](**learner_config),
         batches,
@@ -94,6 +104,7 @@ def build_initialisation(
         device=device,
         n_workers=n_workers,
         checkpoint_every_s=checkpoint_every_s,
+        start=None if start is None else start.params,
         description={
             "learner": learner_name,
             "learner configuration": learner_config,
@@ -101,12 +112,14 @@ def build_initialisation(
             "real_share": real_share,
             "batch_size": batch_size,
             "list of tasks": _digest(seen),
+            "start": None if start is None else start.checksum,
         },
         on_progress=on_progress,
         should_stop=should_stop,
     )
     provenance = {
-        "tasks": seen,
+        "tasks": _merge(seen, [] if start is None else start.provenance["tasks"]),
+        "start": None if start is None else _summarise(start),
         "real_share": real_share,
         "batch_size": batch_size,
         "seed": seed,
@@ -159,6 +172,17 @@ def _digest(seen):
     """Shorten what tasks were seen to something that two trainings can compare."""
     names = sorted(task["name"] for task in seen)
     return f"{len(names)} tasks, {hashlib.sha256(repr(names).encode()).hexdigest()[:12]}"
+
+
+def _merge(seen, seen_before):
+    names = {task["name"] for task in seen}
+    return seen + [task for task in seen_before if task["name"] not in names]
+
+
+def _summarise(start):
+    """What is remembered of the training that this one started from."""
+    kept = ("hours", "n_steps", "batch_size", "real_share", "seed", "versions", "start")
+    return {"sha256": start.checksum, **{name: start.provenance.get(name) for name in kept}}
 
 
 def _describe(task, family):

@@ -87,13 +87,14 @@ def is_meta_dev(family):
 
 
 def sample_shape(rng):
-    """Draw the shape of a batch: small tables often, wide and long ones sometimes."""
-    n_rows = int(np.exp(rng.uniform(np.log(24), np.log(640))))
+    """Draw the shape of a batch: small tables often, wide, long and many-class ones sometimes."""
+    n_rows = int(np.exp(rng.uniform(np.log(24), np.log(2_000))))
     n_support = max(8, int(n_rows * rng.uniform(0.4, 0.8)))
-    n_query = int(np.clip(n_rows - n_support, 16, 192))
-    # wide tables get fewer rows, so that every batch costs about the same
-    max_columns = int(np.exp(rng.uniform(np.log(3), np.log(48 if n_support > 128 else 96))))
-    max_classes = int(rng.choice([2, 3, 5, 10, 24], p=[0.4, 0.15, 0.2, 0.2, 0.05]))
+    n_query = int(np.clip(n_rows - n_support, 16, 160))
+    # wide tables get fewer rows, so that no batch costs far more than the others
+    widest = 96 if n_support <= 128 else 48 if n_support <= 512 else 24
+    max_columns = int(np.exp(rng.uniform(np.log(3), np.log(widest))))
+    max_classes = int(rng.choice([2, 3, 5, 10, 24, 60], p=[0.38, 0.14, 0.18, 0.18, 0.08, 0.04]))
     return EpisodeShape(
         is_regression=bool(rng.random() < 0.4),
         n_support=n_support,

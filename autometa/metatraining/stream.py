@@ -21,6 +21,9 @@ class EpisodeBatches(torch.utils.data.Dataset):
     real_share : float
         Share of episodes from real tables.
     seed : int
+    n_alike : int
+        Batches in a row that have one shape, so that processes that take one each need not wait
+        for the slowest.
 
     Examples
     --------
@@ -29,15 +32,16 @@ class EpisodeBatches(torch.utils.data.Dataset):
     True
     """
 
-    def __init__(self, tables, *, batch_size, real_share, seed):
+    def __init__(self, tables, *, batch_size, real_share, seed, n_alike=1):
         self.tables = tables
         self.batch_size = batch_size
         self.real_share = real_share
         self.seed = seed
+        self.n_alike = n_alike
 
     def __getitem__(self, number):
-        rng = np.random.default_rng([self.seed, number])
-        shape = sample_shape(rng)
+        shape = sample_shape(np.random.default_rng([self.seed, number // self.n_alike]))
+        rng = np.random.default_rng([self.seed, number, 1])
         return stack_episodes(
             [
                 sample_episode(self.tables, shape, rng=rng, real_share=self.real_share)
@@ -46,12 +50,12 @@ class EpisodeBatches(torch.utils.data.Dataset):
         )
 
 
-def stream_batches(batches, *, start, n_workers):
-    """Yield batches number ``start``, ``start + 1``, … while workers prepare the next ones."""
+def stream_batches(batches, *, start, n_workers, step=1):
+    """Yield batches number ``start``, ``start + step``, … while workers prepare the next ones."""
     loader = torch.utils.data.DataLoader(
         batches,
         batch_size=None,
-        sampler=itertools.count(start),
+        sampler=itertools.count(start, step),
         num_workers=n_workers,
         prefetch_factor=4 if n_workers else None,
         worker_init_fn=_ignore_ctrl_c,

@@ -12,6 +12,7 @@ import torch
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners import query_loss
 from autometa.metatraining.checkpoint import load_checkpoint, save_checkpoint
+from autometa.metatraining.processes import Processes
 from autometa.metatraining.stream import stream_batches
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ def meta_train(
     meta_lr=1e-3,
     n_workers=1,
     checkpoint_every_s=300.0,
+    start=None,
     description=None,
     on_progress=None,
     should_stop=None,
@@ -65,7 +67,8 @@ def meta_train(
     """Move meta-parameters down the meta-gradient of a stream of episodes.
 
     AdamW with warm-up, cosine decay and gradient clipping; what is returned is a running
-    average of the parameters.
+    average of the parameters. Processes started by ``torchrun`` take batches of their own and
+    average their gradients; the first of them writes checkpoints.
 
     Parameters
     ----------
@@ -85,6 +88,8 @@ def meta_train(
         Processes that prepare episodes.
     checkpoint_every_s : float
         Seconds between checkpoints, each with a point of the learning curve.
+    start : dict of Tensor, default=None
+        Parameters to start from, where name and shape are the learner's; others start at random.
     description : dict, default=None
         JSON-able: what must agree with a checkpoint for training to resume from it.
     on_progress : callable, default=None
@@ -99,7 +104,9 @@ def meta_train(
     progress : dict
         ``n_steps``, ``elapsed_s``, ``n_skipped`` and the learning ``curve``.
     """
-    params = {name: p.to(device).requires_grad_() for name, p in learner.init_params(seed).items()}
+    processes = Processes.join()
+    params = _take_over(learner.init_params(seed), start or {})
+    params = {name: param.to(device).requires_grad_() for name, param in params.items()}
     if not params:
         raise InvalidInputError(
             f"{type(learner).__name__} has no parameters that could be trained."
@@ -120,6 +127,8 @@ def meta_train(
 
     def checkpoint():
         curve = progress["curve"]
+        if processes.rank > 0:
+            return
         if curve and curve[-1]["n_steps"] == progress["n_steps"]:
             return  # written before, by this process or by the one that it resumes
         curve.append(
@@ -132,10 +141,18 @@ def meta_train(
         if folder is not None:
             save_checkpoint(folder, _snapshot(params, average, optimiser), progress)
 
-    stream = stream_batches(batches, start=progress["n_steps"], n_workers=n_workers)
+    stream = stream_batches(
+        batches,
+        start=progress["n_steps"] * processes.count + processes.rank,
+        step=processes.count,
+        n_workers=n_workers,
+    )
     while True:
         share = budget.share_used(progress["elapsed_s"], progress["n_steps"])
-        if share >= 1 or (should_stop is not None and should_stop()):
+        if should_stop is not None and should_stop():
+            share = 1.0
+        share = processes.first_says(share)
+        if share >= 1:
             break
         n_steps = progress["n_steps"]
         decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
@@ -144,6 +161,7 @@ def meta_train(
         episodes = _to_device(next(stream), device)
         values = {name: param.detach() for name, param in params.items()}
         grads, loss = learner.meta_grad(values, episodes)
+        grads = processes.mean(grads)
         for name, param in params.items():
             param.grad = grads[name]
         norm = torch.nn.utils.clip_grad_norm_(params.values(), 1.0)
@@ -186,6 +204,17 @@ def validate(learner, params, episodes):
             loss = query_loss(weights, support, query, is_regression=is_regression)
             losses.setdefault(f"{kind}_{stage}", []).append(float(loss))
     return {name: round(float(np.mean(values)), 4) for name, values in losses.items()}
+
+
+def _take_over(params, start):
+    """Replace parameters by those of the same name and shape."""
+    found = {
+        name: start[name].clone()
+        for name, param in params.items()
+        if name in start and start[name].shape == param.shape
+    }
+    logger.info("%d of %d tensors are taken over", len(found), len(params))
+    return {**params, **found}
 
 
 def _check_description(found, wanted, folder):

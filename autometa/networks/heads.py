@@ -1,7 +1,6 @@
-"""What turns an embedding into outputs: a closed-form ridge head and a look at labelled rows."""
+"""What turns an embedding into outputs: a ridge head in closed form."""
 
 import torch
-from torch.nn import functional
 
 
 def ridge_head(hidden, support, *, log_ridge, log_scale, is_regression):
@@ -38,38 +37,6 @@ def ridge_head(hidden, support, *, log_ridge, log_scale, is_regression):
         return solution, target_mean - hidden_mean @ solution
     head = solution * log_scale.exp()
     return head, 0.5 * class_prior(support).log() - hidden_mean @ head
-
-
-def attend_rows(weights, hidden, context_hidden, context, *, is_context):
-    """Average the targets of the context rows that resemble each row.
-
-    Parameters
-    ----------
-    hidden : Tensor of shape (n_rows, n_hidden)
-    context_hidden : Tensor of shape (n_context, n_hidden)
-    context : dict of Tensor
-        Its ``target`` (n_context, n_outputs) and ``weight`` are read.
-    is_context : bool
-        The rows are the context's own, and none may see its own target.
-
-    Returns
-    -------
-    Tensor of shape (n_rows, n_outputs)
-
-    References
-    ----------
-    Vinyals et al., "Matching Networks for One Shot Learning", 2016.
-    """
-    query, key = (
-        functional.normalize(torch.einsum("nh,hak->nak", rows, weights["keys"]), dim=-1)
-        for rows in (hidden, context_hidden)
-    )
-    scores = torch.einsum("qak,cak->aqc", query, key) / weights["log_temperature"].exp()
-    weight = context["weight"]
-    scores = scores + torch.where(weight > 0, weight.clamp(min=1e-20).log(), -1e9)
-    if is_context:
-        scores = scores - 1e9 * torch.eye(len(weight), dtype=scores.dtype, device=scores.device)
-    return scores.softmax(-1).mean(0) @ context["target"]
 
 
 def class_prior(rows):

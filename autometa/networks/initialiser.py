@@ -2,10 +2,12 @@
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from autometa.networks._attention import ColumnAttention
 from autometa.networks.basis import N_BASIS, expand_basis
 from autometa.networks.heads import ridge_head
+from autometa.networks.lookup import choose_settings
 from autometa.networks.trunk import embed
 
 
@@ -28,7 +30,8 @@ class ColumnStatisticsInitialiser(nn.Module):
     n_layers : int
         Attention layers over columns.
     n_heads, n_key : int
-        Heads of the proposed network's attention over support rows, and their width.
+        Gaussian kernels with which the proposed network looks up support rows, and the width of
+        what they compare.
     """
 
     #: Length of what :meth:`describe_table` gives.
@@ -43,6 +46,7 @@ class ColumnStatisticsInitialiser(nn.Module):
             "n_heads": n_heads,
             "n_key": n_key,
         }
+        self._n_scalars = 8 + (n_heads + 1) + (n_heads + 2)
         n_class_numbers = 2 * N_BASIS + 4
         self.class_mlp = nn.Sequential(
             nn.Linear(n_class_numbers, n_token), nn.GELU(), nn.Linear(n_token, n_token)
@@ -53,15 +57,19 @@ class ColumnStatisticsInitialiser(nn.Module):
         self.first_layer = nn.Sequential(
             nn.Linear(n_token, 2 * n_token), nn.GELU(), nn.Linear(2 * n_token, N_BASIS * n_hidden)
         )
+        self.relevance = nn.Linear(n_token, N_BASIS)
         self.table_mlp = nn.Sequential(nn.Linear(n_token, 2 * n_token), nn.GELU())
         self.biases = nn.Linear(2 * n_token, 3 * n_hidden)
-        # ridge strength, output scale, gate and temperature, for classes and for numbers
-        self.scalars = nn.Linear(2 * n_token, 8)
+        # for classes and for numbers
+        self.scalars = nn.Linear(2 * n_token, 2 * self._n_scalars)
         self.second_layer = nn.Parameter(torch.randn(n_hidden, n_hidden) / n_hidden**0.5)
         self.keys = nn.Parameter(torch.randn(n_hidden, n_heads, n_key) / n_hidden**0.5)
         with torch.no_grad():
             self.scalars.weight.mul_(0.1)
-            self.scalars.bias.copy_(torch.tensor([-3.0, 1.5, -1.0, -1.5, -3.0, 0.0, -1.0, -1.5]))
+            for part, log_scale in zip(self.scalars.bias.chunk(2), (1.5, 0.0), strict=True):
+                part.zero_()
+                # ridge strength, output scale, gate; then noise, scale, share of prior, two trusts
+                part[:8] = torch.tensor([-3.0, log_scale, 0.0, -1.5, log_scale, 0.5, -1.0, -1.0])
             self.biases.weight.mul_(0.3)
 
     def forward(self, support, *, is_regression):
@@ -78,8 +86,9 @@ class ColumnStatisticsInitialiser(nn.Module):
         dict of Tensor
             ``first`` (n_columns, N_BASIS, n_hidden), ``first_bias``, ``gain``, ``second_bias``
             (n_hidden,), ``second`` (n_hidden, n_hidden), ``head`` (n_hidden, n_outputs),
-            ``head_bias`` (n_outputs,), ``keys`` (n_hidden, n_heads, n_key), ``gate`` and
-            ``log_temperature`` ().
+            ``head_bias`` (n_outputs,), ``keys`` (n_hidden, n_heads, n_key), ``relevance``
+            (n_columns, N_BASIS), ``log_gamma`` (n_heads + 1,), ``kernel_logits`` (n_heads + 2,),
+            ``log_noise``, ``log_lookup_scale``, ``prior_share`` and ``gate`` ().
         """
         tokens = self._column_tokens(support, is_regression)
         column_mask = support["column_mask"]
@@ -87,8 +96,12 @@ class ColumnStatisticsInitialiser(nn.Module):
         blocks = self.first_layer(tokens).unflatten(-1, (N_BASIS, -1))
         table = self.table_mlp((tokens * column_mask.unsqueeze(-1)).sum(0) / n_columns)
         first_bias, gain, second_bias = self.biases(table).chunk(3, dim=-1)
-        scalars = self.scalars(table)[4 * is_regression : 4 * is_regression + 4]
-        log_ridge, log_scale, gate, log_temperature = scalars.unbind()
+        scalars = self.scalars(table).chunk(2)[int(is_regression)]
+        log_ridge, log_scale, gate, log_noise, log_lookup_scale, prior_share = scalars[:6]
+        trust, (log_gamma, kernel_logits) = (
+            scalars[6:8].exp(),
+            scalars[8:].split([self.config["n_heads"] + 1, self.config["n_heads"] + 2]),
+        )
         weights = {
             "first": blocks * (column_mask / n_columns.sqrt()).view(-1, 1, 1),
             "first_bias": first_bias,
@@ -96,14 +109,21 @@ class ColumnStatisticsInitialiser(nn.Module):
             "second": self.second_layer,
             "second_bias": second_bias,
             "keys": self.keys,
+            "relevance": functional.softplus(self.relevance(tokens)) * column_mask.unsqueeze(-1),
+            "log_gamma": log_gamma,
+            "kernel_logits": kernel_logits,
+            "log_noise": log_noise,
+            "log_lookup_scale": log_lookup_scale,
+            "prior_share": prior_share,
             "gate": gate,
-            "log_temperature": log_temperature,
         }
         hidden = embed(weights, support)
-        head, head_bias = ridge_head(
-            hidden, support, log_ridge=log_ridge, log_scale=log_scale, is_regression=is_regression
+        ridge = {"log_ridge": log_ridge, "log_scale": log_scale}
+        head, head_bias = ridge_head(hidden, support, **ridge, is_regression=is_regression)
+        settings = choose_settings(
+            weights, hidden, support, ridge, is_regression=is_regression, trust=trust
         )
-        return {**weights, "head": head, "head_bias": head_bias}
+        return {**weights, **settings, "head": head, "head_bias": head_bias}
 
     def describe_table(self, support, is_regression):
         """Give the numbers that every column hears about the table as a whole.

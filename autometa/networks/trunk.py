@@ -1,10 +1,17 @@
-"""The proposed network itself: a two-layer residual perceptron with row attention."""
+"""The proposed network itself: a two-layer residual perceptron that looks up rows."""
 
 import torch
 from torch.nn import functional
 
 from autometa.networks.basis import expand_basis
-from autometa.networks.heads import attend_rows, class_prior
+from autometa.networks.heads import class_prior
+from autometa.networks.lookup import (
+    leave_one_out,
+    place,
+    predict_deviation,
+    read_context,
+    solve,
+)
 
 
 def embed(weights, rows, dropout_mask=None):
@@ -42,6 +49,7 @@ def predict_outputs(weights, context, rows, *, is_regression, is_context=False, 
     Parameters
     ----------
     weights : dict of Tensor
+        Without ``keys`` the network looks up no rows.
     context : dict of Tensor
         Labelled rows that the network may look up.
     rows : dict of Tensor
@@ -55,16 +63,45 @@ def predict_outputs(weights, context, rows, *, is_regression, is_context=False, 
     -------
     Tensor of shape (n_rows, n_outputs)
     """
+    if not is_context:
+        reading = look_up(weights, context) if "keys" in weights else {}
+        return predict_from(weights, reading, context, rows, is_regression=is_regression)
     hidden = embed(weights, rows, dropout_mask)
+    deviation = None
+    if "keys" in weights:
+        deviation = leave_one_out(weights, read_context(weights, hidden, context), context)
+    return _combine(weights, context, hidden, deviation, is_regression=is_regression)
+
+
+def look_up(weights, context):
+    """Fit the kernel ridge regression on the context's rows; see :func:`predict_deviation`."""
+    return solve(weights, read_context(weights, embed(weights, context), context), context)
+
+
+def predict_from(weights, reading, context, rows, *, is_regression):
+    """Predict as :func:`predict_outputs` does, from what :func:`look_up` made of the context.
+
+    Of ``context``, neither ``X`` nor ``membership`` is read.
+    """
+    hidden = embed(weights, rows)
+    deviation = None
+    if reading:
+        placed = place(weights, reading, hidden, rows)
+        deviation = predict_deviation(weights, reading, placed)
+    return _combine(weights, context, hidden, deviation, is_regression=is_regression)
+
+
+def _combine(weights, context, hidden, deviation, *, is_regression):
+    """Blend what the head makes of embedded rows with what looking up rows gave, if anything."""
     outputs = hidden @ weights["head"] + weights["head_bias"]
-    context_hidden = hidden if is_context else embed(weights, context)
-    looked_up = attend_rows(weights, hidden, context_hidden, context, is_context=is_context)
-    if is_regression:
-        return outputs + torch.sigmoid(weights["gate"]) * (looked_up - outputs)
-    prior = class_prior(context)
-    smoothed = (looked_up + 0.03 * prior) / 1.03
-    outputs = outputs + torch.sigmoid(weights["gate"]) * (smoothed / prior).log()
-    return outputs + (context["class_mask"] - 1) * 1e9
+    if deviation is not None:
+        looked_up = weights["log_lookup_scale"].exp() * deviation
+        if is_regression:
+            mean = (context["weight"] @ context["target"]) / context["weight"].sum()
+        else:
+            mean = weights["prior_share"] * class_prior(context).log()
+        outputs = outputs + torch.sigmoid(weights["gate"]) * (looked_up + mean - outputs)
+    return outputs if is_regression else outputs + (context["class_mask"] - 1) * 1e9
 
 
 def _normalise(hidden):

@@ -84,11 +84,11 @@ def test_what_a_fit_learned_is_kept(fitted, keep, tmp_path):
 
 
 def test_a_pickle_does_not_hold_the_table(knowledge):
-    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(3_000, 3)))
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(4_400, 3)))
     model = AutoMetaRegressor(n_trials=0, knowledge=knowledge).fit(wide, wide[0])
-    small = AutoMetaRegressor(n_trials=0, knowledge=knowledge).fit(wide[:1_500], wide[0][:1_500])
+    small = AutoMetaRegressor(n_trials=0, knowledge=knowledge).fit(wide[:2_200], wide[0][:2_200])
 
-    # 1,024 rows to look up and about 1,000 knots a column are kept of any table.
+    # 2,048 rows to look up and about 1,000 knots a column are kept of any table.
     assert len(pickle.dumps(model)) < 1.1 * len(pickle.dumps(small))
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from autometa.networks.heads import attend_rows, class_prior, ridge_head
+from autometa.networks.heads import class_prior, ridge_head
 
 
 def tensor(*shape, seed=0):
@@ -59,47 +59,3 @@ def test_the_prior_adds_half_a_row_to_each_class_and_leaves_masked_ones_out():
     }
 
     assert class_prior(rows).tolist() == pytest.approx([1.5 / 5, 3.5 / 5, 1.0])
-
-
-@pytest.mark.parametrize("is_context", [False, True])
-def test_attention_over_rows_is_the_loop_over_rows(is_context):
-    n_context, n_rows, n_hidden, n_heads = 6, 4, 5, 2
-    weights = {
-        "keys": tensor(n_hidden, n_heads, 3),
-        "log_temperature": torch.tensor(-0.7, dtype=torch.float64),
-    }
-    context = {"target": tensor(n_context, 3, seed=1), "weight": torch.tensor([1, 2, 0, 1, 0.5, 3])}
-    context["weight"] = context["weight"].double()
-    context_hidden = tensor(n_context, n_hidden, seed=2)
-    hidden = context_hidden if is_context else tensor(n_rows, n_hidden, seed=3)
-
-    found = attend_rows(weights, hidden, context_hidden, context, is_context=is_context)
-
-    for i, row in enumerate(hidden):
-        expected = torch.zeros(3, dtype=torch.float64)
-        for head in range(n_heads):
-            query = row @ weights["keys"][:, head]
-            shares = []
-            for j, other in enumerate(context_hidden):
-                key = other @ weights["keys"][:, head]
-                cosine = query @ key / (query.norm() * key.norm())
-                share = context["weight"][j] * torch.exp(cosine / math.exp(-0.7))
-                shares.append(share * (not (is_context and i == j)))
-            shares = torch.stack(shares) / sum(shares)
-            expected += shares @ context["target"] / n_heads
-        torch.testing.assert_close(found[i], expected, rtol=1e-9, atol=1e-12)
-
-
-def test_a_row_never_sees_its_own_target():
-    weights = {"keys": tensor(5, 2, 3), "log_temperature": torch.tensor(-9.0).double()}
-    hidden = tensor(6, 5, seed=2)
-    # sharp attention: a row that could see itself would return its own number
-    context = {"target": torch.arange(6.0).double()[:, None], "weight": torch.ones(6).double()}
-    jacobian = torch.func.jacrev(
-        lambda target: attend_rows(
-            weights, hidden, hidden, {**context, "target": target}, is_context=True
-        )
-    )(context["target"])[:, 0, :, 0]
-
-    assert jacobian.diagonal().abs().max() == 0
-    torch.testing.assert_close(jacobian.sum(1), torch.ones(6).double())
