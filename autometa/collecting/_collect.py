@@ -1,7 +1,7 @@
 """Collect on many tasks, in parallel, into a folder from which it can go on at any time."""
 
 import hashlib
-import logging
+import warnings
 from pathlib import Path
 
 from joblib import Parallel, delayed
@@ -16,8 +16,6 @@ from autometa.evaluation import TableFolds
 from autometa.exceptions import InvalidInputError, InvalidTableError, OpenMLError
 from autometa.families import find_family
 from autometa.tasks import LazyTasks
-
-logger = logging.getLogger(__name__)
 
 
 def collect(
@@ -184,7 +182,7 @@ class _Work:
                 try:
                     task = self.tasks[position]
                 except (InvalidTableError, OpenMLError) as error:
-                    logger.warning("left out %s: %s", source_name, error)
+                    warnings.warn(f"left out {source_name}: {error}", stacklevel=2)
                     unusable.add(position)
                     self.n_left -= sum(
                         p == position and left for p, _, _, left in self._all_pieces()
