@@ -131,7 +131,8 @@ def _backend(scheduler, n_jobs):
         return {"n_jobs": n_jobs}
     if find_spec("distributed") is None:
         raise MissingExtraError(
-            "--scheduler needs the package distributed. Install it with: pip install 'autometa[dask]'"
+            "--scheduler needs the package distributed. "
+            "Install it with: pip install 'autometa[dask]'"
         )
     return {"backend": "dask", "scheduler_host": scheduler}
 

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from threadpoolctl import threadpool_limits
@@ -85,11 +86,16 @@ class TableModel(BaseEstimator):
             if len(self.classes_) == 1:
                 self.model_ = None
                 return self
+        if _is_constant(Z):  # which some libraries refuse
+            blank = DummyRegressor() if self._is_regression else DummyClassifier(strategy="prior")
+            self.model_ = blank.fit(Z, y, **options)
+            return self
         if self.fit_options is not None:
             options |= self.fit_options(Z)
         with threadpool_limits(self.n_threads), warnings.catch_warnings():
             # Capped iterations are meant: time is bounded, and the score says whether it pays.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "Using the fractional value max_samples")
             self.model_ = clone(self.model).fit(Z, y, **options)
         return self
 
@@ -137,8 +143,8 @@ class TableModel(BaseEstimator):
         ------
         ndarray as from `predict_prepared`
         """
-        if self.model_ is None:
-            yield from (np.ones((len(Z), 1)) for _ in steps)
+        if self.model_ is None or isinstance(self.model_, (DummyClassifier, DummyRegressor)):
+            yield from (self.predict_prepared(Z) for _ in steps)
             return
         with threadpool_limits(self.n_threads):
             for found in self.stage(self.model_, Z, steps):
@@ -151,6 +157,12 @@ class TableModel(BaseEstimator):
         tags.classifier_tags, tags.regressor_tags = own.classifier_tags, own.regressor_tags
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _is_constant(Z):
+    cells = Z.iloc if hasattr(Z, "iloc") else Z
+    columns = (np.asarray(cells[:, j], dtype=np.float64) for j in range(Z.shape[1]))
+    return all(np.array_equal(c, np.full_like(c, c[0]), equal_nan=True) for c in columns)
 
 
 def _normalised(probabilities):
