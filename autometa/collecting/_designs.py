@@ -5,7 +5,11 @@ import math
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from scipy.stats import qmc
 
+from autometa.exceptions import InvalidInputError
 from autometa.families import default_config, drop_inactive, find_family
+
+#: Points after which a space is taken to hold no more than was found.
+MAX_POINTS = 2**14
 
 
 def design_configs(family, n_configs, *, is_regression, seed=0):
@@ -23,7 +27,12 @@ def design_configs(family, n_configs, *, is_regression, seed=0):
     Returns
     -------
     list of dict
-        Without the parameters that are inactive.
+        No two the same, without the parameters that are inactive.
+
+    Raises
+    ------
+    InvalidInputError
+        Where the space does not hold as many.
 
     References
     ----------
@@ -40,13 +49,23 @@ def design_configs(family, n_configs, *, is_regression, seed=0):
     found = find_family(family)
     space = found.space(is_regression=is_regression)
     configs = [default_config(family, is_regression=is_regression)]
-    n_more = n_configs - 1
-    if n_more > 0:
-        points = qmc.Sobol(len(space), scramble=True, seed=seed)
-        for point in points.random_base2(math.ceil(math.log2(n_more)))[:n_more].tolist():
+    points = qmc.Sobol(len(space), scramble=True, seed=seed)
+    n_points = 1
+    while len(configs) < n_configs and n_points <= MAX_POINTS:
+        # as many again as there were: only powers of 2 are balanced
+        drawn = points.random(n_points if n_points == 1 else n_points // 2)
+        n_points *= 2
+        for point in drawn.tolist():
             pairs = zip(space.items(), point, strict=True)
             config = {name: place(distribution, share) for (name, distribution), share in pairs}
-            configs.append(drop_inactive(config, found.CONDITIONS))
+            config = drop_inactive(config, found.CONDITIONS)
+            if config not in configs:
+                configs.append(config)
+    if len(configs) < n_configs:
+        raise InvalidInputError(
+            f"The space of {family} gives {len(configs)} different configurations, n_configs="
+            f"{n_configs} were asked for. Ask for fewer."
+        )
     return configs[:n_configs]
 
 

@@ -75,7 +75,7 @@ class WorkerProcess:
         TimeIsUpError, ProcessDiedError
             Afterwards the process is gone.
         """
-        with contextlib.suppress(OSError):  # it has died, which receiving says better
+        with contextlib.suppress(OSError, ValueError):  # it has died: receiving says how
             write_message(self._process.stdin, request)
         return self._receive(limit_s)
 
