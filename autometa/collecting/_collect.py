@@ -78,8 +78,8 @@ def collect(
     >>> task = task_from_arrays(np.arange(40.0)[:, None], ["no"] * 20 + ["yes"] * 20, name="steps")
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     collected = collect([task], ["knn"], 4, folder, time_limit_s=None)
-    >>> len(collected.evaluations), collected.metafeatures.loc["steps", "n_rows"]
-    (4, 40.0)
+    >>> len(collected.evaluations), int(collected.metafeatures.loc["steps", "n_rows"])
+    (4, 40)
     """
     families = _check_families(families)
     check_settings(n_folds=n_folds, max_rows=max_rows, time_limit_s=time_limit_s)
