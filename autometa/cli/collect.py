@@ -73,6 +73,7 @@ def run(
             "ships.",
         ),
     ] = None,
+    device: Annotated[str, typer.Option(help="Of the adapted network: auto, cpu or cuda.")] = "cpu",
     debug: Debug = False,
 ):
     """Evaluate configurations on many tables, for proposals to learn from.
@@ -87,6 +88,7 @@ def run(
 
     from joblib import parallel_config
 
+    from autometa._device import find_device
     from autometa.collecting import collect
 
     tasks = _read_tasks(corpus, suite)
@@ -104,6 +106,7 @@ def run(
             n_folds=n_folds,
             seed=seed,
             initialisation=initialisation,
+            device=find_device(device) if "adapted_network" in names else "cpu",
             on_progress=progress.follow,
         )
     _report(out, collected)

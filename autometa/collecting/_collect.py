@@ -11,7 +11,7 @@ from autometa.collecting._collected import TASKS_FILE, read_collected
 from autometa.collecting._designs import design_configs
 from autometa.collecting._evaluations import evaluate_table
 from autometa.collecting._records import RecordFile
-from autometa.collecting._task import check_settings, describe_task, find_initialisation
+from autometa.collecting._task import check_settings, describe_task, network_options
 from autometa.evaluation import TableFolds
 from autometa.exceptions import InvalidInputError, InvalidTableError, OpenMLError
 from autometa.families import find_family
@@ -32,6 +32,7 @@ def collect(
     n_jobs=None,
     n_threads=1,
     initialisation=None,
+    device="cpu",
     on_progress=None,
 ):
     """Evaluate a shared set of configurations on every task, into a folder.
@@ -49,7 +50,7 @@ def collect(
     n_configs : int
         The family's default and so many less one that fill its space, see `design_configs`.
     folder : path
-    n_folds, max_rows, seed, time_limit_s, n_threads, initialisation
+    n_folds, max_rows, seed, time_limit_s, n_threads, initialisation, device
         See :func:`collect_task`; a folder that was collected with others is refused.
     chunk_size : int
         Configurations of one piece of work.
@@ -86,7 +87,7 @@ def collect(
     for name, value in (("n_configs", n_configs), ("chunk_size", chunk_size)):
         if not value >= 1:
             raise InvalidInputError(f"{name} must be >= 1, got {value}.")
-    initialisation = find_initialisation(families, initialisation)
+    network = network_options(families, initialisation, device)
     settings = {"n_folds": n_folds, "max_rows": max_rows, "seed": seed}
     limits = {"time_limit_s": time_limit_s, "n_threads": n_threads}
     folder = Path(folder)
@@ -95,7 +96,7 @@ def collect(
         {
             family: RecordFile(
                 folder / f"{family}.jsonl",
-                {"settings": settings | limits, **_describe_family(family, initialisation)},
+                {"settings": settings | limits, **_describe_family(family, network)},
             )
             for family in families
         },
@@ -106,7 +107,7 @@ def collect(
     )
     run = delayed(run_piece)
     pieces = (
-        run(piece, initialisation if piece["family"] == "adapted_network" else None, limits, seed)
+        run(piece, network if piece["family"] == "adapted_network" else {}, limits, seed)
         for piece in work.pieces()
     )
     parallel = Parallel(
@@ -218,7 +219,7 @@ class _Work:
         return {"n_done": n_done, "n_pieces": self.n_pieces, **names}
 
 
-def run_piece(piece, initialisation, limits, seed):
+def run_piece(piece, network, limits, seed):
     """Evaluate the configurations of a piece; the table is not sent back."""
     configs = piece["configs"]
     records = evaluate_table(
@@ -226,7 +227,7 @@ def run_piece(piece, initialisation, limits, seed):
         piece["family"],
         list(configs.values()),
         seed=seed,
-        initialisation=initialisation,
+        network=network,
         **limits,
     )
     named = [
@@ -248,7 +249,7 @@ def _check_families(families):
     return families
 
 
-def _describe_family(family, initialisation):
+def _describe_family(family, network):
     """What makes configurations of one family comparable: its space, and what it starts from."""
     found = find_family(family)
     described = {"family": family}
@@ -259,9 +260,10 @@ def _describe_family(family, initialisation):
         }
     if family == "adapted_network":
         digest = hashlib.sha256()
-        for name, param in sorted(initialisation.params.items()):
+        for name, param in sorted(network["initialisation"].params.items()):
             digest.update(name.encode() + param.cpu().contiguous().numpy().tobytes())
         described["initialisation"] = digest.hexdigest()[:16]
+        described["device"] = network["device"].partition(":")[0]
     return described
 
 

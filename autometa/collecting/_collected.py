@@ -39,6 +39,19 @@ class Collected:
     tasks: list
     settings: dict
 
+    def for_knowledge(self):
+        """Return the columns of ``evaluations`` that ``Knowledge.from_evaluations`` takes.
+
+        Returns
+        -------
+        DataFrame
+            ``task``, ``family``, ``step``, ``score``, ``cost_s`` and ``hp_<name>``.
+        """
+        kept = ["task", "family", "step", "score", "cost_s"]
+        return self.evaluations[
+            kept + [name for name in self.evaluations.columns if name.startswith("hp_")]
+        ]
+
 
 def read_collected(folder, families=None):
     """Read what :func:`collect` has finished so far.

@@ -63,9 +63,9 @@ class LimitedEvaluations:
     def evaluate(self, family, configs):
         """As `Evaluations.evaluate`."""
         limit_s = self.time_limit_s * len(configs)
+        if self._process is None or not self._process.is_alive:
+            self._process, self._is_sent = WorkerProcess(self.n_threads), False
         try:
-            if self._process is None or not self._process.is_alive:
-                self._process, self._is_sent = WorkerProcess(self.n_threads), False
             if not self._is_sent:
                 self._process.ask(("take", self._taken), START_LIMIT_S)
                 self._is_sent = True
@@ -99,7 +99,7 @@ def failure(status, message, cost_s=None):
     return {"status": status, "message": message, "cost_s": cost_s, "points": []}
 
 
-def evaluate_table(table, family, configs, *, time_limit_s, n_threads, seed, initialisation=None):
+def evaluate_table(table, family, configs, *, time_limit_s, n_threads, seed, network):
     """Evaluate configurations of a family on a table.
 
     Parameters
@@ -110,7 +110,8 @@ def evaluate_table(table, family, configs, *, time_limit_s, n_threads, seed, ini
     time_limit_s : float or None
         None evaluates in this process, without a limit.
     n_threads, seed : int
-    initialisation : Initialisation or None
+    network : dict
+        Of the adapted network: its ``initialisation`` and ``device``.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def evaluate_table(table, family, configs, *, time_limit_s, n_threads, seed, ini
     evaluations = evaluations_of_this_thread(time_limit_s, n_threads)
     options = {"seed": seed, "n_threads": n_threads}
     if family == "adapted_network":
-        options["initialisation"] = initialisation
+        options |= network
     evaluations.take(table, options)
     size = GROUP_SIZE if family == "adapted_network" else 1
     records = []

@@ -43,6 +43,11 @@ class WorkerProcess:
     ----------
     n_threads : int
         Of its native thread pools.
+
+    Raises
+    ------
+    RuntimeError
+        Where it does not start: no result of any configuration, but a fault of the environment.
     """
 
     def __init__(self, n_threads=1):
@@ -65,7 +70,14 @@ class WorkerProcess:
         )
         reader.start()
         self.close = weakref.finalize(self, _end, self._process, reader)
-        self._receive(START_LIMIT_S)
+        try:
+            self._receive(START_LIMIT_S)
+        except (TimeIsUpError, ProcessDiedError) as error:
+            raise RuntimeError(
+                f"No process can be started to evaluate in: {error or 'it did not answer'}. "
+                "Does `python -m autometa --version` run in this environment? "
+                "time_limit_s=None evaluates without one."
+            ) from None
 
     def ask(self, request, limit_s):
         """Send a request and wait for its reply.

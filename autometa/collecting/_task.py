@@ -20,6 +20,7 @@ def collect_task(
     time_limit_s=60.0,
     n_threads=1,
     initialisation=None,
+    device="cpu",
 ):
     """Evaluate configurations of a family on a task by cross-validation.
 
@@ -36,11 +37,14 @@ def collect_task(
     seed : int
         Of the rows drawn, the folds and the estimators.
     time_limit_s : float, optional
-        For one configuration with all its folds. Fits run in a process of their own, which is
-        ended after that time. None fits in this process, however long it takes.
+        For one configuration with all its folds, by the clock on the wall. Fits run in a process
+        of their own, which is ended after that time. None fits in this process, however long it
+        takes.
     n_threads : int
     initialisation : Initialisation, optional
         Of the adapted network; by default the one that ships.
+    device : str
+        Of the adapted network.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def collect_task(
         time_limit_s=time_limit_s,
         n_threads=n_threads,
         seed=seed,
-        initialisation=find_initialisation([family], initialisation),
+        network=network_options([family], initialisation, device),
     )
     rows = []
     for number, (config, record) in enumerate(zip(configs, records, strict=True)):
@@ -90,15 +94,15 @@ def describe_task(task, *, seed=0):
     }
 
 
-def find_initialisation(families, initialisation):
-    """Return what the adapted network starts from, None where it is not among the families."""
+def network_options(families, initialisation, device):
+    """Return what the adapted network needs; empty where it is not among the families."""
     if "adapted_network" not in families:
-        return None
+        return {}
     if initialisation is None:
         from autometa.knowledge import Initialisation
 
-        return Initialisation.default()
-    return initialisation
+        initialisation = Initialisation.default()
+    return {"initialisation": initialisation, "device": device}
 
 
 def check_settings(*, n_folds, max_rows, time_limit_s):

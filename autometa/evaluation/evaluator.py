@@ -26,6 +26,8 @@ class TableEvaluator:
     n_threads : int
     initialisation : Initialisation, default=None
         For the adapted network, which is not evaluated without.
+    device : str, default="cpu"
+        Of the adapted network.
 
     Examples
     --------
@@ -38,9 +40,9 @@ class TableEvaluator:
     1.0
     """
 
-    def __init__(self, table, *, seed=0, n_threads=1, initialisation=None):
+    def __init__(self, table, *, seed=0, n_threads=1, initialisation=None, device="cpu"):
         self.table, self.seed, self.n_threads = table, seed, n_threads
-        self.initialisation = initialisation
+        self.initialisation, self.device = initialisation, device
         names = NUMBER_METRICS if table.is_regression else CLASS_METRICS
         self.metrics = [Metric(name) for name in names]
         self._prepared = {}
@@ -98,7 +100,8 @@ class TableEvaluator:
 
     def _now_s(self):
         # One thread's processor time does not depend on what else the machine does.
-        return time.process_time() if self.n_threads == 1 else time.perf_counter()
+        is_one_thread = self.n_threads == 1 and self.device == "cpu"
+        return time.process_time() if is_one_thread else time.perf_counter()
 
     def _prepare(self, preparation):
         key = repr(preparation)
@@ -145,7 +148,7 @@ class TableEvaluator:
             scorer=_AllMetrics([FoldScorer(task, table.folds, metric) for metric in self.metrics]),
             initialisation=self.initialisation,
             seed=self.seed,
-            device="cpu",
+            device=self.device,
             may_go_on=lambda run: True,
             report=report,
         )

@@ -1,8 +1,17 @@
 """`autometa collect`, on a small corpus."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from autometa.collecting import read_collected
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -96,3 +105,33 @@ def test_another_setting_is_refused(make_corpus, collect):
 
     assert result.exit_code == 2
     assert "collected with another settings" in result.stderr
+
+
+def test_ctrl_c_keeps_what_is_finished(make_corpus, run, collect, tmp_path):
+    corpus = make_corpus([f"family-{i}" for i in range(5)])
+    path = tmp_path / "out" / "random_forest.jsonl"
+    command = ("collect", "--corpus", corpus, "--families", "random_forest", "--n-configs", 8)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "autometa", *map(str, command), "--out", path.parent],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        for _ in range(2400):
+            if path.is_file() and path.read_text().count("\n") > 1:
+                break
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
+
+    assert process.returncode == 130, stderr
+    assert "Interrupted" in stderr and "Traceback" not in stderr
+    finished = path.read_text()
+    result = collect(corpus, families="random_forest", n_configs=8)
+    assert "random_forest: 40 configurations on 5 tables" in result.stdout
+    assert path.read_text().startswith(finished)

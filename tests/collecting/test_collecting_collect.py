@@ -74,6 +74,13 @@ def test_tasks_come_with_metafeatures_and_provenance(tasks, tmp_path):
     )
 
 
+def test_knowledge_gets_the_columns_that_it_takes(tasks, tmp_path):
+    found = collect(tasks, ["knn"], 2, tmp_path, **HERE).for_knowledge()
+
+    hyperparameters = ["hp_n_neighbors", "hp_p", "hp_scaling", "hp_weights"]
+    assert found.columns.tolist() == ["task", "family", "step", "score", "cost_s", *hyperparameters]
+
+
 def test_tasks_go_before_configurations(tasks, tmp_path):
     collect(tasks, ["knn", "linear"], 4, tmp_path, chunk_size=2, **HERE)
 

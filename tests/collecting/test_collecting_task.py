@@ -1,5 +1,7 @@
 import os
+import shutil
 import signal
+import sys
 import threading
 import time
 
@@ -154,6 +156,13 @@ def test_a_process_ends_when_its_parent_is_gone(worker):
     assert process.wait(timeout=30) == 0
     with pytest.raises(ProcessDiedError, match="code 0"):
         worker.ask(("take", (None, {})), 10)
+
+
+def test_a_process_that_does_not_start_is_no_result(make_task, monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+
+    with pytest.raises(RuntimeError, match="No process can be started .* ended with code 1"):
+        collect_task(make_task(), "knn", [{}], time_limit_s=77)
 
 
 def test_a_late_reply_is_not_waited_for(worker, make_task):
