@@ -15,7 +15,8 @@ MAX_POINTS = 2**14
 def design_configs(family, n_configs, *, is_regression, seed=0):
     """Spread configurations over a family's space, its default first.
 
-    The first ones do not depend on how many are asked for, so a set can grow.
+    The first ones do not depend on how many are asked for, so a set can grow. Apart from the
+    default, configurations for classes and for numbers agree in the parameters that both have.
 
     Parameters
     ----------
@@ -43,11 +44,12 @@ def design_configs(family, n_configs, *, is_regression, seed=0):
     >>> for config in design_configs("linear", 3, is_regression=True):
     ...     print(config["scaling"], f"{config['alpha']:.2g}")
     standardised 1
-    ranked 6.4e+02
-    standardised 0.41
+    standardised 2.8e+03
+    ranked 0.18
     """
     found = find_family(family)
-    space = found.space(is_regression=is_regression)
+    own, other = (found.space(is_regression=kind) for kind in (is_regression, not is_regression))
+    space = dict(sorted((own | other).items()))
     configs = [default_config(family, is_regression=is_regression)]
     points = qmc.Sobol(len(space), scramble=True, seed=seed)
     n_points = 1
@@ -59,14 +61,14 @@ def design_configs(family, n_configs, *, is_regression, seed=0):
             pairs = zip(space.items(), point, strict=True)
             config = {name: place(distribution, share) for (name, distribution), share in pairs}
             config = drop_inactive(config, found.CONDITIONS)
-            if config not in configs:
+            if config not in configs and len(configs) < n_configs:
                 configs.append(config)
     if len(configs) < n_configs:
         raise InvalidInputError(
             f"The space of {family} gives {len(configs)} different configurations, n_configs="
             f"{n_configs} were asked for. Ask for fewer."
         )
-    return configs[:n_configs]
+    return [{name: config[name] for name in own if name in config} for config in configs]
 
 
 def place(distribution, share):

@@ -38,6 +38,16 @@ def test_a_set_grows_without_changing():
     assert design_configs("svm", 1, is_regression=False) == few[:1]
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_classes_and_numbers_share_what_both_have(family):
+    classes, numbers = (design_configs(family, 9, is_regression=kind) for kind in (False, True))
+
+    for first, second in zip(classes[1:], numbers[1:], strict=True):
+        common = set(first) & set(second)
+        assert common and {n: first[n] for n in common} == {n: second[n] for n in common}
+        assert len(common) >= len(first) - 1
+
+
 def test_another_seed_gives_another_set():
     first, second = (design_configs("svm", 4, is_regression=False, seed=s) for s in (0, 1))
 
