@@ -54,7 +54,7 @@ check: test test-pandas2 demo
 constraints:
 	$(call create,.venv-constraints)
 	.venv-constraints/bin/python -m pip install --quiet $(TORCH)
-	.venv-constraints/bin/python -m pip install --quiet $(TORCH) -e '.[test]' editables
+	.venv-constraints/bin/python -m pip install --quiet $(TORCH) -e '.[test,catboost,xgboost]' editables
 	echo '# What `make demo` and `make test` install; written by `make constraints`.' > constraints.new
 	.venv-constraints/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' >> constraints.new
 	mv constraints.new constraints.txt

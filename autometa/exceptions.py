@@ -37,6 +37,10 @@ class ArtefactError(AutoMetaError, OSError):
     """A stored artefact is missing, corrupted, foreign or written by an unreadable version."""
 
 
+class MissingExtraError(AutoMetaError, ImportError):
+    """A package is needed that installs with an extra; the message says which."""
+
+
 class OpenMLError(AutoMetaError, RuntimeError):
     """OpenML could not answer: not found, unreachable, or refused."""
 

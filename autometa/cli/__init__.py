@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from autometa.cli import fit, meta_train, predict
+from autometa.cli import collect, fit, meta_train, predict
 from autometa.cli._errors import OneLineErrors
 
 __all__ = ["app", "main"]
@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: quick, and it stays as written
     pretty_exceptions_enable=False,
 )
-for command in (fit, predict, meta_train):
+for command in (fit, predict, meta_train, collect):
     app.command(command.NAME, epilog=command.EXAMPLE)(command.run)
 
 

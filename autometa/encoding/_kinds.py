@@ -311,6 +311,14 @@ class Levels:
         rows[-1] = np.nan  # the code -1
         return rows[codes]
 
+    def codes(self, column, name, max_codes):
+        """One column of codes, most frequent level first; NaN for missing and unseen levels."""
+        if not self._can_hold(column):
+            raise _mismatch(name, f"categories such as {self.levels[0]!r}", column)
+        codes, texts = as_levels(column)
+        place = {text: float(min(j, max_codes - 1)) for j, text in enumerate(self.levels)}
+        return np.array([*(place.get(text, np.nan) for text in texts), np.nan])[codes][:, None]
+
     @functools.cached_property
     def _log_counts(self):
         return dict(zip(self.levels, np.log1p(self.counts).tolist(), strict=True))

@@ -172,6 +172,43 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             start += part.shape[1]
         return out
 
+    def expand_codes(self, X, *, max_codes=255):
+        """Give the columns as plain numbers, a category of three or more levels as one of codes.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_rows, n_features)
+        max_codes : int, default=255
+            The levels beyond share the last code.
+
+        Returns
+        -------
+        values : ndarray of shape (n_rows, n_kept)
+            Codes count from 0 for the most frequent level at fit. NaN where a value is missing and
+            where a level was not seen at fit.
+        n_codes : ndarray of shape (n_kept,)
+            The codes of a column; 0 where it holds numbers.
+
+        Examples
+        --------
+        >>> table = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "color": ["b", "a", "c", "b"]})
+        >>> values, n_codes = TableEncoder().fit(table).expand_codes(table)
+        >>> values[:, 1].tolist(), n_codes.tolist()
+        ([0.0, 1.0, 2.0, 0.0], [0, 3])
+        """
+        check_is_fitted(self)
+        frame = self._check_frame(X)
+        parts, n_codes = [np.zeros((len(frame), 0))], []
+        for plan, name, (_, column) in zip(self._plans, self._names(), frame.items(), strict=True):
+            is_coded = isinstance(plan, _kinds.Levels) and len(plan.levels) > 2
+            parts.append(
+                plan.codes(column, name, max_codes) if is_coded else plan.expand(column, name)
+            )
+            n_codes += [min(len(plan.levels), max_codes) if is_coded else 0] * parts[-1].shape[1]
+        if not n_codes:
+            return np.zeros((len(frame), 1)), np.zeros(1, dtype=int)
+        return np.hstack(parts), np.array(n_codes)
+
     def transform(self, X):
         """Encode a table with the columns of `fit`.
 

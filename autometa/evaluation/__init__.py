@@ -1,6 +1,18 @@
 """Evaluation: configurations times folds become learning curves and scores."""
 
-from autometa.evaluation.folds import make_folds
-from autometa.evaluation.group import FoldScorer, evaluate_group
+from importlib import import_module
 
-__all__ = ["FoldScorer", "evaluate_group", "make_folds"]
+from autometa.evaluation.evaluator import TableEvaluator
+from autometa.evaluation.folds import make_folds
+from autometa.evaluation.table_folds import TableFolds
+
+# These need torch, which evaluating other families than the network does not.
+_OF_THE_NETWORK = ("FoldScorer", "evaluate_group")
+
+__all__ = ["FoldScorer", "TableEvaluator", "TableFolds", "evaluate_group", "make_folds"]
+
+
+def __getattr__(name):
+    if name in _OF_THE_NETWORK:
+        return getattr(import_module("autometa.evaluation.group"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

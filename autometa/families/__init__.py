@@ -1,15 +1,36 @@
 """Families: the candidate models that a search can choose from."""
 
+from importlib import import_module
+
+from autometa.families._configs import default_config, drop_inactive, read_config
 from autometa.families._network_model import NetworkModel
+from autometa.families._preparation import TablePreparation
+from autometa.families._registry import FAMILIES, find_family
+from autometa.families._table_model import TableModel
 from autometa.families._task import EncodedTask, Folds
-from autometa.families.adapted_network import NetworkRun, adapt_model, propose_model, space
+
+# These need torch, which other families do not.
+_OF_THE_NETWORK = ("NetworkRun", "adapt_model", "propose_model", "space")
 
 __all__ = [
     "EncodedTask",
+    "FAMILIES",
     "Folds",
     "NetworkModel",
     "NetworkRun",
+    "TableModel",
+    "TablePreparation",
     "adapt_model",
+    "default_config",
+    "drop_inactive",
+    "find_family",
     "propose_model",
+    "read_config",
     "space",
 ]
+
+
+def __getattr__(name):
+    if name in _OF_THE_NETWORK:
+        return getattr(import_module("autometa.families.adapted_network"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

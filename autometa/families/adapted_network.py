@@ -13,6 +13,7 @@ from autometa.metalearners import LOOKUP, adamw_init, adamw_step, rows_loss
 from autometa.networks import predict_outputs
 
 NAME = "adapted_network"
+STEPS_NAME = "n_steps"
 
 #: Rows in one step; a count, so that results do not depend on the machine. Looking up rows costs
 #: the cube of it.
@@ -41,6 +42,8 @@ ADAPTED_TENSORS = {
     "upper": ("gain", "second", "second_bias", *HEAD),
     "head": HEAD,
 }
+
+CONDITIONS = {}
 
 #: The first configuration tried, chosen on the meta-development families.
 DEFAULT_CONFIG = {

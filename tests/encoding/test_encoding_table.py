@@ -225,3 +225,31 @@ def test_odd_tables_give_finite_numbers_row_by_row(table):
     meta, arrays = encoder.to_state()
     restored = TableEncoder.from_state(json.loads(json.dumps(meta)), arrays)
     np.testing.assert_array_equal(restored.transform(table), out)
+
+
+def test_codes_of_categories_stand_beside_numbers():
+    table = pd.DataFrame(
+        {
+            "size": [1.0, np.nan, 3.0, 4.0],
+            "kind": ["b", "a", "b", "c"],
+            "pair": ["x", "y", "x", None],
+            "same": [1, 1, 1, 1],
+        }
+    )
+    encoder = TableEncoder().fit(table)
+    other = pd.DataFrame({"size": [9.0], "kind": ["new"], "pair": ["y"], "same": [2]})
+
+    values, n_codes = encoder.expand_codes(table)
+
+    assert n_codes.tolist() == [0, 3, 0]
+    np.testing.assert_array_equal(values[:, 1], [0, 1, 0, 2])
+    np.testing.assert_array_equal(values[:, [0, 2]], encoder.expand(table)[:, [0, 4]])
+    assert np.isnan(encoder.expand_codes(other)[0][0, 1])
+    few, n_few = encoder.expand_codes(table, max_codes=2)
+    assert few[:, 1].tolist() == [0, 1, 0, 1] and n_few.tolist() == [0, 2, 0]
+
+
+def test_codes_of_a_table_without_information_are_a_column_of_zeros():
+    values, n_codes = TableEncoder().fit([[1.0], [1.0]]).expand_codes([[1.0], [2.0]])
+
+    assert values.tolist() == [[0.0], [0.0]] and n_codes.tolist() == [0]

@@ -1,0 +1,272 @@
+"""Collect on many tasks, in parallel, into a folder from which it can go on at any time."""
+
+import hashlib
+import warnings
+from pathlib import Path
+
+from joblib import Parallel, delayed
+from optuna.distributions import distribution_to_json
+
+from autometa.collecting._collected import TASKS_FILE, read_collected
+from autometa.collecting._designs import design_configs
+from autometa.collecting._evaluations import evaluate_table
+from autometa.collecting._records import RecordFile
+from autometa.collecting._task import check_settings, describe_task, network_options
+from autometa.evaluation import TableFolds
+from autometa.exceptions import InvalidInputError, InvalidTableError, OpenMLError
+from autometa.families import find_family
+from autometa.tasks import LazyTasks
+
+
+def collect(
+    tasks,
+    families,
+    n_configs,
+    folder,
+    *,
+    n_folds=3,
+    max_rows=2_000,
+    seed=0,
+    time_limit_s=60.0,
+    chunk_size=8,
+    n_jobs=None,
+    n_threads=1,
+    initialisation=None,
+    device="cpu",
+    on_progress=None,
+):
+    """Evaluate a shared set of configurations on every task, into a folder.
+
+    All tasks get their first ``chunk_size`` configurations before any gets more, since more tasks
+    are worth more than more configurations. What is finished stays in the folder; the same call
+    goes on from there, also with more tasks, families or configurations.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        :class:`~autometa.tasks.LazyTasks` are read when their turn comes.
+    families : collection of str
+        Keys of :data:`autometa.families.FAMILIES`.
+    n_configs : int
+        The family's default and so many less one that fill its space, see `design_configs`.
+    folder : path
+    n_folds, max_rows, seed, time_limit_s, n_threads, initialisation, device
+        See :func:`collect_task`; a folder that was collected with others is refused.
+    chunk_size : int
+        Configurations of one piece of work.
+    n_jobs : int, optional
+        Pieces at once, by joblib: inside ``joblib.parallel_config(backend=...)`` by that backend,
+        such as Dask's on a cluster. Only this process reads tasks and writes to the folder.
+    on_progress : callable, optional
+        ``on_progress({"n_done", "n_pieces", "task", "family"})`` after every piece; those that were
+        finished before count.
+
+    Returns
+    -------
+    Collected
+        All that the folder holds of these families.
+
+    Raises
+    ------
+    InvalidInputError
+        For settings that cannot be, or others than the folder has.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from autometa.tasks import task_from_arrays
+    >>> task = task_from_arrays(np.arange(40.0)[:, None], ["no"] * 20 + ["yes"] * 20, name="steps")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     collected = collect([task], ["knn"], 4, folder, time_limit_s=None)
+    >>> len(collected.evaluations), int(collected.metafeatures.loc["steps", "n_rows"])
+    (4, 40)
+    """
+    families = _check_families(families)
+    check_settings(n_folds=n_folds, max_rows=max_rows, time_limit_s=time_limit_s)
+    for name, value in (("n_configs", n_configs), ("chunk_size", chunk_size)):
+        if not value >= 1:
+            raise InvalidInputError(f"{name} must be >= 1, got {value}.")
+    network = network_options(families, initialisation, device)
+    settings = {"n_folds": n_folds, "max_rows": max_rows, "seed": seed}
+    limits = {"time_limit_s": time_limit_s, "n_threads": n_threads}
+    folder = Path(folder)
+    work = _Work(
+        tasks if isinstance(tasks, LazyTasks) else _as_lazy(tasks),
+        {
+            family: RecordFile(
+                folder / f"{family}.jsonl",
+                {"settings": settings | limits, **_describe_family(family, network)},
+            )
+            for family in families
+        },
+        RecordFile(folder / TASKS_FILE, {"settings": {"seed": seed}}),
+        n_configs=n_configs,
+        chunk_size=chunk_size,
+        options=settings,
+    )
+    run = delayed(run_piece)
+    pieces = (
+        run(piece, network if piece["family"] == "adapted_network" else {}, limits, seed)
+        for piece in work.pieces()
+    )
+    parallel = Parallel(
+        n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs"
+    )
+    finished = parallel(pieces)
+    try:
+        for piece in finished:
+            work.write(piece)
+            if on_progress is not None:
+                on_progress(work.progress(piece))
+    finally:
+        finished.close()
+    if work.error is not None:
+        raise work.error
+    return read_collected(folder, families)
+
+
+class _Work:
+    """What is to be done, in order; what is done goes to the files."""
+
+    def __init__(self, tasks, files, tasks_file, *, n_configs, chunk_size, options):
+        self.tasks, self.files, self.tasks_file = tasks, files, tasks_file
+        self.chunk_size, self.options = chunk_size, options
+        self.numbers = range(n_configs)
+        self.error = None
+        self.designs = {
+            (family, is_regression): design_configs(
+                family, n_configs, is_regression=is_regression, seed=options["seed"]
+            )
+            for family in files
+            for is_regression in (False, True)
+        }
+        self.done = {
+            family: {(record["task"], record["config"]) for record in file.records}
+            for family, file in files.items()
+        }
+        self.described = {record["name"] for record in tasks_file.records}
+        self.names = dict.fromkeys(tasks.names)  # of the tasks read: their own names
+        known = [record["source_name"] for record in tasks_file.records]
+        names = [record["name"] for record in tasks_file.records]
+        self.names |= {k: v for k, v in zip(known, names, strict=True) if k in self.names}
+        self.n_pieces = self.n_left = 0
+        for _, _, _, is_left in self._all_pieces():
+            self.n_pieces += 1
+            self.n_left += is_left
+
+    def _all_pieces(self):
+        """Chunk by chunk, task by task, family by family: what is missing of each."""
+        for start in range(0, len(self.numbers), self.chunk_size):
+            chunk = self.numbers[start : start + self.chunk_size]
+            for position, source_name in enumerate(self.tasks.names):
+                for family in self.files:
+                    name = self.names[source_name]
+                    missing = [n for n in chunk if (name, n) not in self.done[family]]
+                    yield position, family, missing, bool(missing)
+
+    def pieces(self):
+        """Yield the pieces of work; a task that cannot be used is left out with a warning."""
+        try:
+            yield from self._pieces()
+        except Exception as error:  # raised in a thread of the backend it would be lost
+            self.error = error
+
+    def _pieces(self):
+        position_before, task, table = None, None, None
+        unusable = set()
+        for position, family, missing, is_left in self._all_pieces():
+            if not is_left or position in unusable:
+                continue
+            if position != position_before:
+                position_before, source_name = position, self.tasks.names[position]
+                try:
+                    task = self.tasks[position]
+                except (InvalidTableError, OpenMLError) as error:
+                    warnings.warn(f"left out {source_name}: {error}", stacklevel=2)
+                    unusable.add(position)
+                    self.n_left -= sum(
+                        p == position and left for p, _, _, left in self._all_pieces()
+                    )
+                    continue
+                self.names[source_name] = task.name
+                table = TableFolds.from_task(task, **self.options)
+                described = None
+                if task.name not in self.described:
+                    self.described.add(task.name)
+                    described = {**describe_task(task), "source_name": source_name}
+            design = self.designs[family, table.is_regression]
+            yield {
+                "task": task.name,
+                "family": family,
+                "described": described,
+                "table": table,
+                "configs": {number: design[number] for number in missing},
+            }
+            described = None
+
+    def write(self, piece):
+        """Store a finished piece."""
+        if piece["described"] is not None:
+            self.tasks_file.append([piece["described"]])
+        self.files[piece["family"]].append(piece["records"])
+        self.n_left -= 1
+
+    def progress(self, piece):
+        """Describe how far the work is."""
+        n_done = self.n_pieces - self.n_left
+        names = {"task": piece["task"], "family": piece["family"]}
+        return {"n_done": n_done, "n_pieces": self.n_pieces, **names}
+
+
+def run_piece(piece, network, limits, seed):
+    """Evaluate the configurations of a piece; the table is not sent back."""
+    configs = piece["configs"]
+    records = evaluate_table(
+        piece["table"],
+        piece["family"],
+        list(configs.values()),
+        seed=seed,
+        network=network,
+        **limits,
+    )
+    named = [
+        {"task": piece["task"], "config": number, "values": config, **record}
+        for (number, config), record in zip(configs.items(), records, strict=True)
+    ]
+    return {"records": named, **{k: piece[k] for k in ("task", "family", "described")}}
+
+
+def _check_families(families):
+    if isinstance(families, str):
+        families = [families]
+    families = list(dict.fromkeys(families))
+    if not families:
+        raise InvalidInputError("families is empty. Name at least one, such as 'lightgbm'.")
+    for family in families:
+        if family != "adapted_network":
+            find_family(family).make({}, is_regression=False)  # says what is not installed
+    return families
+
+
+def _describe_family(family, network):
+    """What makes configurations of one family comparable: its space, and what it starts from."""
+    found = find_family(family)
+    described = {"family": family}
+    for kind, is_regression in (("classes", False), ("numbers", True)):
+        space = found.space(is_regression=is_regression)
+        described[f"space for {kind}"] = {
+            name: distribution_to_json(distribution) for name, distribution in space.items()
+        }
+    if family == "adapted_network":
+        digest = hashlib.sha256()
+        for name, param in sorted(network["initialisation"].params.items()):
+            digest.update(name.encode() + param.cpu().contiguous().numpy().tobytes())
+        described["initialisation"] = digest.hexdigest()[:16]
+        described["device"] = network["device"].partition(":")[0]
+    return described
+
+
+def _as_lazy(tasks):
+    tasks = list(tasks)
+    return LazyTasks([task.name for task in tasks], lambda i: tasks[i])

@@ -1,0 +1,86 @@
+"""A table in the form that a family takes: indicators, codes, or scaled numbers without gaps."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from autometa.encoding import TableEncoder
+
+#: Trees compute in float32, so nothing larger than this passes.
+LARGE = 1e30
+#: The channels of :class:`~autometa.encoding.TableEncoder`.
+CHANNELS = {"ranked": 0, "standardised": 1}
+
+
+class TablePreparation(TransformerMixin, BaseEstimator):
+    """Turn any table into what an estimator of a family can be fitted on.
+
+    Parameters
+    ----------
+    form : str, default="indicators"
+        - "indicators": numbers, NaN where missing; a category is 0/1 columns.
+        - "codes": a DataFrame; a category of three or more levels is one categorical column.
+        - "filled_codes": the same as integers, -1 where missing.
+        - "standardised": standardised and smoothly clipped numbers without gaps; a category is
+          0/1 columns, and a column with gaps gets another that marks them.
+        - "ranked": the same with normal scores of the ranks.
+    unit_variance : bool, default=False
+        Divide the numbers so that the variances of all columns add up to 1: then a kernel width
+        ``gamma=1`` is what scikit-learn calls ``gamma="scale"``.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"size": [1.0, 2.0, None], "color": ["red", "blue", "green"]})
+    >>> TablePreparation("standardised").fit_transform(table).shape
+    (3, 5)
+    >>> TablePreparation("codes").fit_transform(table).dtypes.astype(str).tolist()
+    ['float64', 'category']
+    """
+
+    def __init__(self, form="indicators", unit_variance=False):
+        self.form = form
+        self.unit_variance = unit_variance
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn columns, levels and scales from the rows of positive weight."""
+        self.encoder_ = TableEncoder().fit(X, sample_weight=sample_weight)
+        self.divisor_ = 1.0
+        if self.form in CHANNELS:
+            has_gaps = np.isnan(self.encoder_.expand(X)).any(axis=0)
+            self.has_gaps_ = has_gaps
+            if self.unit_variance:
+                weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight)
+                cells = self.transform(X)
+                mean = np.average(cells, axis=0, weights=weight)
+                variance = np.average((cells - mean) ** 2, axis=0, weights=weight).sum()
+                self.divisor_ = float(np.sqrt(variance)) or 1.0
+        return self
+
+    def transform(self, X):
+        """Bring a table with the columns of `fit` into the form.
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_rows, n_columns)
+        """
+        check_is_fitted(self)
+        if self.form == "indicators":
+            return self.encoder_.expand(X).clip(-LARGE, LARGE)
+        if self.form in ("codes", "filled_codes"):
+            return _as_codes(*self.encoder_.expand_codes(X), is_filled=self.form == "filled_codes")
+        cells = self.encoder_.transform(X)
+        numbers = cells[:, :, CHANNELS[self.form]]
+        gaps = cells[:, self.has_gaps_, 2]
+        return np.hstack([numbers, gaps]) / self.divisor_
+
+
+def _as_codes(values, n_codes, *, is_filled):
+    columns = {}
+    for j, n in enumerate(n_codes.tolist()):
+        if n:
+            codes = np.where(np.isnan(values[:, j]), -1, values[:, j]).astype(np.int64)
+            columns[f"c{j}"] = codes if is_filled else pd.Categorical.from_codes(codes, range(n))
+        else:
+            columns[f"c{j}"] = values[:, j].clip(-LARGE, LARGE)
+    return pd.DataFrame(columns)

@@ -1,0 +1,83 @@
+"""The families by name, each imported when it is asked for."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from autometa.exceptions import InvalidInputError, MissingExtraError
+
+NAMES = (
+    "adapted_network",
+    "hist_gradient_boosting",
+    "lightgbm",
+    "xgboost",
+    "catboost",
+    "random_forest",
+    "extra_trees",
+    "linear",
+    "knn",
+    "svm",
+)
+
+
+class _Families(Mapping):
+    """Name to module; a module and its library are imported when it is taken."""
+
+    def __getitem__(self, name):
+        if name not in NAMES:
+            raise KeyError(name)
+        return import_module(f"autometa.families.{name}")
+
+    def __contains__(self, name):
+        return name in NAMES
+
+    def __iter__(self):
+        return iter(NAMES)
+
+    def __len__(self):
+        return len(NAMES)
+
+    def __repr__(self):
+        return f"<families: {', '.join(NAMES)}>"
+
+
+#: What all modules have: ``NAME``, ``space(is_regression=...)``, ``DEFAULT_CONFIG`` and
+#: ``CONDITIONS``; all but the adapted network have ``make(config, is_regression=..., ...)``.
+FAMILIES = _Families()
+
+
+def find_family(name):
+    """Return the module of a family.
+
+    Raises
+    ------
+    InvalidInputError
+        Where there is none of that name.
+
+    Examples
+    --------
+    >>> find_family("svm").NAME
+    'svm'
+    >>> find_family("forest")
+    Traceback (most recent call last):
+    autometa.exceptions.InvalidInputError: family must be one of adapted_network, ..., got 'forest'.
+    """
+    if not isinstance(name, str) or name not in FAMILIES:
+        raise InvalidInputError(f"family must be one of {', '.join(NAMES)}, got {name!r}.")
+    return FAMILIES[name]
+
+
+def import_extra(package, extra):
+    """Import a package that autometa does not install by itself.
+
+    Raises
+    ------
+    MissingExtraError
+        Where it is not there; the message says what installs it.
+    """
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"The family {extra!r} needs the package {package}, which cannot be imported "
+            f"({error}). Install it with: pip install 'autometa[{extra}]'"
+        ) from error

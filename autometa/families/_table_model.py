@@ -1,0 +1,171 @@
+"""An estimator of a library together with the preparation of tables that it needs."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from threadpoolctl import threadpool_limits
+
+from autometa.exceptions import InvalidInputError
+
+
+class TableModel(BaseEstimator):
+    """Fit a library's estimator on any table, with labels of any type.
+
+    Whoever fits many models on the same rows prepares them once and calls ``fit_prepared`` and
+    ``predict_prepared``.
+
+    Parameters
+    ----------
+    model : estimator
+        Of scikit-learn's interface. Classes reach it as 0, 1, ...
+    preparation : TablePreparation
+    n_threads : int, default=1
+        Limit of the native thread pools while it is fitted and while it predicts.
+    stage : callable, default=None
+        ``stage(model, Z, steps)`` yields what ``model`` predicted after each number of steps.
+    n_steps : int, default=None
+        The steps that ``model`` takes, such as its trees; None where it has none.
+    fit_options : callable, default=None
+        ``fit_options(Z)`` returns further arguments for ``model.fit``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        For classification only.
+    model_, preparation_
+        What was fitted; ``model_`` is None where the rows have one class only.
+    """
+
+    def __init__(self, model, preparation, n_threads=1, stage=None, n_steps=None, fit_options=None):
+        self.model = model
+        self.preparation = preparation
+        self.n_threads = n_threads
+        self.stage = stage
+        self.n_steps = n_steps
+        self.fit_options = fit_options
+
+    @property
+    def _is_regression(self):
+        return is_regressor(self.model)
+
+    def fit(self, X, y, sample_weight=None):
+        """Learn from a table.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+        sample_weight : array-like of shape (n_rows,), optional
+            A row of weight 0 is as none.
+        """
+        self.preparation_ = clone(self.preparation).fit(X, sample_weight=sample_weight)
+        return self.fit_prepared(self.preparation_.transform(X), y, sample_weight)
+
+    def fit_prepared(self, Z, y, sample_weight=None):
+        """Learn from rows that the preparation has transformed."""
+        y = np.asarray(y)
+        options = {}
+        if sample_weight is not None:
+            weight = np.asarray(sample_weight, dtype=np.float64)
+            if weight.shape != y.shape or not (weight >= 0).all() or not weight.any():
+                raise InvalidInputError(
+                    f"sample_weight must be {len(y)} numbers >= 0, one of them above 0."
+                )
+            kept = weight > 0
+            Z, y, weight = Z[kept], y[kept], weight[kept]
+            if (weight != weight[0]).any() and has_fit_parameter(self.model, "sample_weight"):
+                options["sample_weight"] = weight / weight.mean()
+        if self._is_regression:
+            y = y.astype(np.float64)
+        else:
+            self.classes_, y = np.unique(y, return_inverse=True)
+            if len(self.classes_) == 1:
+                self.model_ = None
+                return self
+        if _is_constant(Z):  # which some libraries refuse
+            blank = DummyRegressor() if self._is_regression else DummyClassifier(strategy="prior")
+            self.model_ = blank.fit(Z, y, **options)
+            return self
+        if self.fit_options is not None:
+            options |= self.fit_options(Z)
+        with threadpool_limits(self.n_threads), warnings.catch_warnings():
+            # Capped iterations are meant: time is bounded, and the score says whether it pays.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "Using the fractional value max_samples")
+            self.model_ = clone(self.model).fit(Z, y, **options)
+        return self
+
+    def predict(self, X):
+        """Predict numbers, or the most probable label."""
+        if self._is_regression:
+            return self.predict_prepared(self._prepare(X))
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict probabilities, one column for each of ``classes_``."""
+        if self._is_regression:
+            raise AttributeError("A regressor has no probabilities. Use predict.")
+        return self.predict_prepared(self._prepare(X))
+
+    def _prepare(self, X):
+        check_is_fitted(self, "model_")
+        return self.preparation_.transform(X)
+
+    def predict_prepared(self, Z):
+        """Predict prepared rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes) or (n_rows,)
+            Probabilities, or numbers.
+        """
+        if self.model_ is None:
+            return np.ones((len(Z), 1))
+        with threadpool_limits(self.n_threads):
+            if self._is_regression:
+                return np.asarray(self.model_.predict(Z), dtype=np.float64)
+            return _normalised(self.model_.predict_proba(Z))
+
+    def stage_prepared(self, Z, steps):
+        """Predict prepared rows as if fitting had ended after each of some steps.
+
+        Parameters
+        ----------
+        Z : ndarray or DataFrame of shape (n_rows, n_columns)
+        steps : sequence of int
+            Ascending, from 1 to ``n_steps``.
+
+        Yields
+        ------
+        ndarray as from `predict_prepared`
+        """
+        if self.model_ is None or isinstance(self.model_, (DummyClassifier, DummyRegressor)):
+            yield from (self.predict_prepared(Z) for _ in steps)
+            return
+        with threadpool_limits(self.n_threads):
+            for found in self.stage(self.model_, Z, steps):
+                yield np.asarray(found, float) if self._is_regression else _normalised(found)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        own = self.model.__sklearn_tags__()
+        tags.estimator_type = own.estimator_type
+        tags.classifier_tags, tags.regressor_tags = own.classifier_tags, own.regressor_tags
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _is_constant(Z):
+    cells = Z.iloc if hasattr(Z, "iloc") else Z
+    columns = (np.asarray(cells[:, j], dtype=np.float64) for j in range(Z.shape[1]))
+    return all(np.array_equal(c, np.full_like(c, c[0]), equal_nan=True) for c in columns)
+
+
+def _normalised(probabilities):
+    """Probabilities in float64 that add up to 1, also where a library gives float32."""
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    return probabilities / probabilities.sum(axis=1, keepdims=True)
