@@ -25,9 +25,7 @@ def is_missing(value):
     >>> is_missing(None), is_missing(float("nan")), is_missing("None")
     (True, True, False)
     """
-    if value is None or value is pd.NA:
-        return True
-    return isinstance(value, numbers.Real) and bool(value != value)
+    return value is None or value is pd.NA or bool(value != value)
 
 
 def plain_value(value):
@@ -228,16 +226,20 @@ class SpaceEncoder:
 
         Parameters
         ----------
-        configs : DataFrame of shape (n_configs, n_hyperparameters)
-            A column that is missing counts as inactive.
+        configs : DataFrame of shape (n_configs, n_hyperparameters), or list of dict
+            What is missing counts as inactive.
 
         Returns
         -------
         ndarray of shape (n_configs, n_dimensions)
         """
         blocks = [np.empty((len(configs), 0))]
+        is_frame = isinstance(configs, pd.DataFrame)
         for name, distribution in self.space.items():
-            values = list(configs[name]) if name in configs else [None] * len(configs)
+            if is_frame:
+                values = list(configs[name]) if name in configs else [None] * len(configs)
+            else:
+                values = [config.get(name) for config in configs]
             blocks.append(_encode_column(values, distribution))
         return np.hstack(blocks)
 
@@ -271,27 +273,31 @@ def _holds_floats(values):
 
 
 def _encode_column(values, distribution):
-    is_active = np.array(
-        [not is_missing(value) or _is_choice(value, distribution) for value in values], dtype=bool
-    )
     if isinstance(distribution, CategoricalDistribution):
-        columns = np.zeros((len(values), len(distribution.choices)))
+        columns = np.zeros((len(values), len(distribution.choices) + 1))
+        places = {}
         for row, value in enumerate(values):
-            place = _place_of(plain_value(value), distribution) if is_active[row] else None
-            if place is not None:
-                columns[row, place] = np.sqrt(0.5)  # two categories are 1 apart
-        return np.column_stack([columns, is_active])
-    numeric = np.array(
-        [_as_number(v) if a else np.nan for v, a in zip(values, is_active, strict=True)]
-    )
-    unit = _to_unit(numeric, distribution)
-    return np.column_stack([np.where(np.isnan(unit), 0.5, unit), is_active & ~np.isnan(numeric)])
+            if is_missing(value) and not _is_choice(value, distribution):
+                continue
+            columns[row, -1] = 1.0
+            value = plain_value(value)
+            key = (type(value), value)
+            if key not in places:
+                places[key] = _place_of(value, distribution)
+            if places[key] is not None:
+                columns[row, places[key]] = np.sqrt(0.5)  # two categories are 1 apart
+        return columns
+    numeric = np.array([np.nan if v is None else _as_number(v) for v in values], dtype=float)
+    is_active = ~np.isnan(numeric)
+    unit = np.full(len(values), 0.5)
+    unit[is_active] = _to_unit(numeric[is_active], distribution)
+    return np.column_stack([unit, is_active])
 
 
 def _to_unit(values, distribution):
     low, high = float(distribution.low), float(distribution.high)
     if high <= low:
-        return np.where(np.isnan(values), np.nan, 0.5)
+        return np.full(values.shape, 0.5)
     if distribution.log:
         values = np.maximum(values, low * 1e-3)
         return np.log(values / low) / np.log(high / low)

@@ -27,6 +27,8 @@ class Proposer:
         What proposals are drawn from.
     """
 
+    n_new = 0  # configurations drawn from the space beside the stored ones
+
     def __init__(self, knowledge, family):
         self.family = family
         self.table = ScoreTable(knowledge, family)
@@ -53,7 +55,7 @@ class Proposer:
         -------
         Search
         """
-        pool = Pool(self.table, candidates, as_generator(random_state))
+        pool = Pool(self.table, candidates, as_generator(random_state), self.n_new)
         return self._search(pool, metafeatures)
 
     def _search(self, pool, metafeatures):

@@ -30,6 +30,7 @@ def blend_covariance(residuals, uncertainty, prior, *, rng):
     """
     n_tasks, n_configs = residuals.shape
     scale = np.mean(residuals**2) + np.trace(uncertainty) / n_configs
+    scale = max(float(scale), 1e-6)
     prior = prior * (scale / np.mean(np.diag(prior)))
     some = rng.choice(n_configs, min(n_configs, _N_POINTS), replace=False)
     part = rng.permutation(n_tasks) % min(_N_PARTS, n_tasks)

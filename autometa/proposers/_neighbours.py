@@ -171,10 +171,13 @@ def _principal(merit):
 
 
 def _parts(Y, rng):
-    """Deal tasks into parts; tasks with the same merits stay together."""
+    """Deal tasks into parts; copies of one task, with the same merits, stay together."""
     _, group = np.unique(Y.round(6), axis=0, return_inverse=True)
+    group = group.ravel()
+    if group.max() + 1 < len(Y) / 2:  # merits take few values: equal ones mean nothing
+        group = np.arange(len(Y))
     order = rng.permutation(group.max() + 1)
-    return order[group.ravel()] % min(_N_PARTS, len(order))
+    return order[group] % min(_N_PARTS, len(order))
 
 
 def _forest():

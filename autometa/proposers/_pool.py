@@ -7,7 +7,6 @@ from autometa.exceptions import InvalidInputError
 from autometa.proposers._score_table import config_key
 from autometa.space import is_missing, plain_value
 
-_N_NEW = 192
 _N_CHANGED = 0.35  # chance of a hyperparameter to be drawn anew
 
 
@@ -20,6 +19,8 @@ class Pool:
     candidates : DataFrame or None
         None: all that are stored, and new ones drawn from the space.
     rng : numpy.random.Generator
+    n_new : int
+        How many to draw from the space where no candidates are given.
 
     Attributes
     ----------
@@ -30,7 +31,7 @@ class Pool:
         In the table; -1 for configurations that nobody evaluated.
     """
 
-    def __init__(self, table, candidates, rng):
+    def __init__(self, table, candidates, rng, n_new):
         self.table, self.rng = table, rng
         self.is_open = candidates is None
         self.configs, self.place_of = [], {}
@@ -40,7 +41,7 @@ class Pool:
         self.weights = np.empty((0, len(table.points)))  # rows of stored ones stay 0
         if self.is_open:
             self.add([_active(config) for config in table.configs.to_dict("records")])
-            self.add(self.draw(_N_NEW))
+            self.add(self.draw(n_new))
         else:
             self.add(_read_candidates(candidates))
 
@@ -61,13 +62,12 @@ class Pool:
             if key not in self.place_of:
                 self.place_of[key] = len(self.configs)
                 self.configs.append(config)
-                new.append((config, self.table.place_of.get(self._known_key(config), -1)))
+                known = tuple(item for item in key if item[0] in self.table.space)
+                new.append((config, self.table.place_of.get(known, -1)))
         if not new:
             return 0
         places = np.array([place for _, place in new], dtype=int)
-        names = list(self.table.space)
-        columns = {n: pd.Series([c.get(n) for c, _ in new], dtype=object) for n in names}
-        points = self.table.encoder.encode(pd.DataFrame(columns, index=range(len(new))))
+        points = self.table.encoder.encode([config for config, _ in new])
         weights = np.zeros((len(new), len(self.table.points)))
         if (places < 0).any():
             weights[places < 0] = self.table.interpolate(points[places < 0])
@@ -127,9 +127,6 @@ class Pool:
             elif not _has_conditions(table):
                 points[np.ix_(changed, block)] = other[np.ix_(changed, block)]
         return encoder.decode(points)
-
-    def _known_key(self, config):
-        return config_key({n: v for n, v in config.items() if n in self.table.space})
 
 
 def key_items(config):

@@ -117,13 +117,14 @@ def config_key(config):
     >>> config_key({"b": 2.0, "a": None}) == config_key({"b": 2})
     True
     """
-    plain = {str(name): plain_value(value) for name, value in config.items()}
-    return tuple(
-        (name, _comparable(plain[name])) for name in sorted(plain) if not is_missing(plain[name])
-    )
+    active = [
+        (str(name), _comparable(value)) for name, value in config.items() if not is_missing(value)
+    ]
+    return tuple(sorted(active))
 
 
 def _comparable(value):
+    value = plain_value(value)
     if isinstance(value, (bool, str)):
         return type(value).__name__, value
     try:
@@ -136,10 +137,15 @@ def _last_steps(table, names):
     """One row a task and configuration: the mean of its scores at the last step."""
     configs = table[[f"hp_{name}" for name in names]].copy()
     configs.columns = names
-    keys = [
-        config_key(dict(zip(names, row, strict=True))) for row in configs.to_numpy(dtype=object)
-    ]
-    config, _ = pd.factorize(pd.Series(keys, dtype=object))
+    if names:
+        config = configs.groupby(names, dropna=False, sort=False).ngroup().to_numpy()
+    else:
+        config = np.zeros(len(configs), dtype=int)
+    _, first = np.unique(config, return_index=True)
+    distinct = configs.iloc[first].to_dict("records")
+    # Equal numbers of different types are one configuration.
+    same, _ = pd.factorize(pd.Series([config_key(one) for one in distinct], dtype=object))
+    config = same[config]
     rows = configs.assign(
         config=config,
         **{name: table[name].to_numpy() for name in ("task", "step", "score", "cost_s")},

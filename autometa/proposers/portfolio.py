@@ -20,8 +20,8 @@ class PortfolioProposer(Proposer):
     --------
     >>> import pandas as pd
     >>> from autometa import Knowledge
-    >>> scores = pd.DataFrame({"task": list("aabb"), "family": "knn", "hp_k": [1, 9, 1, 9],
-    ...                        "score": [0.9, 0.8, 0.6, 0.8]})
+    >>> scores = pd.DataFrame({"task": list("aabbcc"), "family": "knn", "hp_k": [1, 9] * 3,
+    ...                        "score": [0.9, 0.8, 0.6, 0.8, 0.7, 0.8]})
     >>> search = PortfolioProposer(Knowledge.from_evaluations(scores, None), "knn").start()
     >>> search.ask(), search.ask()
     ({'k': 9}, {'k': 1})

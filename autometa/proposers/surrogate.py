@@ -53,6 +53,8 @@ class SurrogateProposer(Proposer):
     {'k': 5}
     """
 
+    n_new = 192
+
     def __init__(self, knowledge, family, *, cost_exponent=0.0):
         super().__init__(knowledge, family)
         self.cost_exponent = cost_exponent
