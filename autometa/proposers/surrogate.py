@@ -11,6 +11,7 @@ from autometa.proposers._told import ScalePrior, normalised, told_merits
 
 _FAILED = -0.26  # the merit of a poor configuration, where nothing better is known
 _NOISE = 1e-4
+_LOCAL = 0.25  # of the covariance: that of residuals of tasks near the new one
 
 
 class SurrogateProposer(Proposer):
@@ -67,9 +68,10 @@ class SurrogateProposer(Proposer):
         given = (plain, table.uncertainty, prior)
         self._plain = blend_covariance(*given, rng=rng)
         self._conditioned = self._plain
+        self._residual = plain
         if self.trust > 0:
-            residuals = self._residuals(self.trust)
-            self._conditioned = blend_covariance(residuals, *given[1:], rng=rng)
+            self._residual = self._residuals(self.trust)
+            self._conditioned = blend_covariance(self._residual, *given[1:], rng=rng)
         self.kernel_share = self._conditioned[1]
 
     def _residuals(self, trust):
@@ -84,6 +86,11 @@ class SurrogateProposer(Proposer):
         trust = self.trust if is_known else 0.0
         weights = trust * near + (1 - trust) * self._neighbours.uniform
         covariance, _ = self._conditioned if trust > 0 else self._plain
+        if trust > 0:
+            # What tasks leave open differs: those that resemble the new one tell more of it.
+            local = (self._residual.T * near) @ self._residual
+            share = _LOCAL * trust
+            covariance = (1 - share) * covariance + share * local
         return SurrogateSearch(pool, weights, covariance, self.cost_exponent)
 
 
