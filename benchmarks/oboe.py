@@ -54,9 +54,7 @@ class Results:
     def take(self, tasks):
         """Keep some data sets, by position."""
         time_s = None if self.time_s is None else self.time_s.iloc[tasks]
-        return Results(
-            self.error.iloc[tasks], time_s, self.configs, self.metafeatures.iloc[tasks]
-        )
+        return Results(self.error.iloc[tasks], time_s, self.configs, self.metafeatures.iloc[tasks])
 
     def knowledge(self, *, with_metafeatures=True, with_cost=False):
         """Turn them into what proposers learn from."""

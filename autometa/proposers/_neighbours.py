@@ -45,7 +45,7 @@ class TaskNeighbours:
         self.uniform = np.full(self.n_tasks, 1.0 / self.n_tasks)
         self.trust = 0.0
         self.crossed = (1.0 - np.eye(self.n_tasks)) / max(self.n_tasks - 1, 1)
-        if len(self.described) < _MIN_TASKS:
+        if len(self.described) < _MIN_TASKS or merit.shape[1] < 2:
             self.forest = None
             return
         self._sorted = [np.sort(column[np.isfinite(column)]) for column in values.T]
@@ -167,7 +167,8 @@ def _principal(merit):
     centred = merit - merit.mean(axis=0)
     centred = centred - centred.mean(axis=1, keepdims=True)
     U, S, _ = np.linalg.svd(centred, full_matrices=False)
-    return (U * S)[:, :_N_TARGETS]
+    targets = (U * S)[:, :_N_TARGETS]
+    return targets if targets.shape[1] > 1 else np.repeat(targets, 2, axis=1)
 
 
 def _parts(Y, rng):

@@ -116,6 +116,7 @@ class SurrogateSearch(Search):
         self._covariance = covariance
         self._scale = ScalePrior(table.best, table.spread, weights)
         self._places, self._scores = [], []  # of what was told
+        self._pending = []  # asked and not told
         self._mean = np.empty(0)
         self._variance = np.empty(0)
         self._half = np.empty((0, 0))  # L⁻¹ K(told, pool), with L Lᵀ = K(told, told)
@@ -129,6 +130,11 @@ class SurrogateSearch(Search):
 
     def _values(self):
         mean, sd, weight, best = self._posterior()
+        if self._pending:
+            # Scores that are still to come are taken to be as predicted.
+            sd = np.sqrt(np.maximum(sd**2 - self._explained_by_pending(), 1e-9))
+            pending = mean[self._pending].max(axis=0)
+            best = pending if best is None else np.maximum(best, pending)
         if best is None:
             gain = mean[:, 0] - mean.min() + sd.mean()
         else:
@@ -139,6 +145,12 @@ class SurrogateSearch(Search):
         return (gain + 1e-9) * np.exp(-self._cost) + 1e-3 * tie
 
     def _posterior(self):
+        """Mean for every point of the grid of scales, sd, weights of the points, best told."""
+        if self._known_posterior is None:
+            self._known_posterior = self._new_posterior()
+        return self._known_posterior
+
+    def _new_posterior(self):
         sd = np.sqrt(np.maximum(self._variance - (self._half**2).sum(axis=0), 1e-9))
         if not self._places:
             return self._mean[:, None], sd, np.ones(1), None
@@ -155,18 +167,41 @@ class SurrogateSearch(Search):
         weight = normalised(log_weight - 0.5 * (white**2).sum(axis=0))
         return mean, sd, weight, merits.max(axis=0)
 
-    def _told(self, place, score):
+    def _explained_by_pending(self):
+        """Variance that the scores still to come will take from every configuration."""
+        if len(self._ahead) > len(self._pending):
+            self._ahead = np.empty((0, len(self._pool)))
+        for place in self._pending[len(self._ahead) :]:
+            half = np.vstack([self._half, self._ahead])
+            self._ahead = np.vstack([self._ahead, self._row(place, half)[0]])
+        return (self._ahead**2).sum(axis=0)
+
+    def _asked(self, place):
+        self._pending.append(place)
+
+    def _row(self, place, half):
+        """The row of L⁻¹ K that one more score adds, and its diagonal of L."""
         across = self._with(place)
-        half = self._half
         left = across[place] - half[:, place] @ half[:, place]
         diagonal = np.sqrt(max(left, 0.0) + _NOISE)
-        row = (across - half[:, place] @ half) / diagonal
-        self._half = np.vstack([half, row])
+        return (across - half[:, place] @ half) / diagonal, diagonal
+
+    def _told(self, place, score):
+        row, diagonal = self._row(place, self._half)
+        self._half = np.vstack([self._half, row])
         self._diagonal = np.r_[self._diagonal, diagonal]
         self._places.append(place)
         self._scores.append(score)
+        if place in self._pending:
+            self._pending.remove(place)
+        self._forget()
         if self._pool.is_open:
             self._refine()
+
+    def _forget(self):
+        """Drop what was computed of an earlier state."""
+        self._known_posterior = None
+        self._ahead = np.empty((0, len(self._pool)))
 
     def _refine(self):
         """Draw new configurations around the best that was told."""
@@ -191,6 +226,7 @@ class SurrogateSearch(Search):
         return column
 
     def _grown(self, n_before):
+        self._forget()
         pool, table = self._pool, self._pool.table
         self._mean = np.r_[self._mean, pool.spread(self._merit, n_before)]
         places, weights = pool.places[n_before:], pool.weights[n_before:]
