@@ -20,6 +20,7 @@ N_TRIALS = 25
 TRIALS = (1, 2, 3, 5, 10, 25)
 TIMES_S = (1, 3, 10, 30, 100, 300)
 FAMILY = "all"
+SURROGATE = "surrogate"
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,16 @@ def deal_folds(group, n_folds, seed=0):
     return order[group] % n_folds
 
 
-def make_random(knowledge):
-    return None
-
-
 METHODS = {
     "random order": (None, {}),
     "static portfolio": (PortfolioProposer, {}),
     "portfolio of nearest tasks": (NearestTasksProposer, {}),
     "surrogate, no meta-features": (SurrogateProposer, {"with_metafeatures": False}),
-    "surrogate": (SurrogateProposer, {}),
+    SURROGATE: (SurrogateProposer, {}),
+}
+COST_AWARE = {
+    f"surrogate per cost^{e:g}": (SurrogateProposer, {"cost_exponent": e, "with_cost": True})
+    for e in (0.3, 1.0)
 }
 
 
@@ -217,3 +218,98 @@ def timed_curves(results, asked, times_s=TIMES_S):
         reached = [np.where(spent <= limit, regret, 1.0).min(axis=1) for limit in times_s]
         found[name] = np.column_stack(reached)
     return found
+
+
+def main(folder, *, algorithms=None, seeds=(0,), n_folds=10, n_train=(), cost=True, max_tasks=None):
+    """Run all methods.
+
+    Parameters
+    ----------
+    folder : path
+    algorithms : sequence of str, optional
+    seeds : sequence of int
+        One cross-validation each, with other folds; figures are means over them.
+    n_folds : int
+    n_train : sequence of int
+        Also learn from so many data sets only.
+    cost : bool
+        Also ask by improvement per predicted cost, and tell regret by cumulated run time.
+    max_tasks : int, optional
+        Keep that many random data sets, others for each seed.
+
+    Returns
+    -------
+    dict
+        JSON-able.
+    """
+    results = read_oboe(folder, algorithms=algorithms)
+    methods = METHODS | (COST_AWARE if cost else {})
+    runs = [_run(results, methods, n_folds, None, seed, max_tasks) for seed in seeds]
+    tables = {"all others": runs}
+    for n in n_train:
+        tables[str(n)] = [_run(results, METHODS, n_folds, n, seed, max_tasks) for seed in seeds]
+    figures = {
+        "n_tasks": len(runs[0]["regret"]["random order"]),
+        "n_configs": results.error.shape[1],
+        "seeds": list(seeds),
+        "regret": {
+            n: {
+                name: {str(t): _mean(found, "regret", name, t - 1) for t in TRIALS}
+                for name in found[0]["regret"]
+            }
+            for n, found in tables.items()
+        },
+        "standard_error": {
+            name: {str(t): _error(runs, name, t - 1) for t in TRIALS} for name in methods
+        },
+        "seconds": {
+            name: {what: float(np.median(values)) for what, values in about.items() if values}
+            for name, about in runs[0]["seconds"].items()
+        },
+    }
+    if cost:
+        figures["regret_by_time"] = {
+            name: {f"{limit} s": _mean(runs, "timed", name, k) for k, limit in enumerate(TIMES_S)}
+            for name in methods
+        }
+    return figures
+
+
+def _run(results, methods, n_folds, n_train, seed, max_tasks):
+    if max_tasks is not None:
+        order = np.random.default_rng(seed).permutation(len(results.error))
+        results = results.take(np.sort(order[:max_tasks]))
+    asked, seconds = cross_validate(results, methods, n_folds=n_folds, n_train=n_train, seed=seed)
+    timed = timed_curves(results, asked) if results.time_s is not None else None
+    return {"regret": curves(results, asked), "timed": timed, "seconds": seconds}
+
+
+def _mean(runs, what, name, column):
+    return float(np.mean([run[what][name][:, column].mean() for run in runs]))
+
+
+def _error(runs, name, column):
+    values = np.mean([run["regret"][name][:, column] for run in runs], axis=0)
+    return float(values.std() / np.sqrt(len(values)))
+
+
+def print_figures(figures):
+    """Print what :func:`main` found."""
+    n_tasks, n_configs = figures["n_tasks"], figures["n_configs"]
+    print(f"{n_tasks} data sets, {n_configs} configurations, folds of seeds {figures['seeds']}")
+    for n, table in figures["regret"].items():
+        print(f"\nmean regret, learned from {n} data sets, at T =")
+        _print_table(table)
+    if "regret_by_time" in figures:
+        print("\nmean regret by cumulated run time")
+        _print_table(figures["regret_by_time"])
+    print("\nmedian seconds")
+    for name, seconds in figures["seconds"].items():
+        shown = "  ".join(f"{what} {value:.3f}" for what, value in seconds.items())
+        print(f"{name:30s} {shown}")
+
+
+def _print_table(table):
+    print(" " * 30, *(f"{column:>6s}" for column in next(iter(table.values()))))
+    for name, row in table.items():
+        print(f"{name:30s}", *(f"{value:6.4f}" for value in row.values()))
