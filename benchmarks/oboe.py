@@ -57,7 +57,7 @@ class Results:
         time_s = None if self.time_s is None else self.time_s.iloc[tasks]
         return Results(self.error.iloc[tasks], time_s, self.configs, self.metafeatures.iloc[tasks])
 
-    def knowledge(self, *, with_metafeatures=True, with_cost=False):
+    def knowledge(self):
         """Turn them into what proposers learn from."""
         n_tasks, n_configs = self.error.shape
         rows = {
@@ -65,12 +65,12 @@ class Results:
             "family": FAMILY,
             "score": -self.error.to_numpy().ravel(),
         }
-        if with_cost:
+        if self.time_s is not None:
             rows["cost_s"] = self.time_s.to_numpy().ravel()
         table = pd.DataFrame(rows)
         for name, column in self.configs.items():
             table[f"hp_{name}"] = np.tile(column.to_numpy(), n_tasks)
-        return Knowledge.from_evaluations(table, self.metafeatures if with_metafeatures else None)
+        return Knowledge.from_evaluations(table, self.metafeatures)
 
 
 def read_oboe(folder, *, algorithms=None):
@@ -126,8 +126,7 @@ METHODS = {
     SURROGATE: (SurrogateProposer, {}),
 }
 COST_AWARE = {
-    f"surrogate per cost^{e:g}": (SurrogateProposer, {"cost_exponent": e, "with_cost": True})
-    for e in (0.3, 1.0)
+    f"surrogate per cost^{e:g}": (SurrogateProposer, {"cost_exponent": e}) for e in (0.3, 1.0)
 }
 
 
@@ -149,7 +148,8 @@ def cross_validate(results, methods, *, n_folds=10, n_train=None, seed=0, n_tria
     asked : dict of str to int array of shape (n_tasks, n_trials)
         Places of the proposed configurations, in order.
     seconds : dict of str to dict
-        Of making a proposer, and of starting a search and asking ten times.
+        Of making a proposer (what methods share counts for the first), and of starting a search
+        and asking and telling ten times.
     """
     fold = deal_folds(results.group(), n_folds, seed)
     n_tasks, n_configs = results.error.shape
@@ -161,6 +161,7 @@ def cross_validate(results, methods, *, n_folds=10, n_train=None, seed=0, n_tria
         train, test = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
         if n_train is not None:
             train = np.sort(rng.permutation(train)[:n_train])
+        knowledge = results.take(train).knowledge()
         for name, (make, options) in methods.items():
             if make is None:
                 for task in test:
@@ -168,9 +169,6 @@ def cross_validate(results, methods, *, n_folds=10, n_train=None, seed=0, n_tria
                 continue
             arguments = dict(options)
             described = arguments.pop("with_metafeatures", True)
-            knowledge = results.take(train).knowledge(
-                with_metafeatures=described, with_cost=arguments.pop("with_cost", False)
-            )
             start = time.perf_counter()
             proposer = make(knowledge, FAMILY, **arguments)
             seconds[name]["make"].append(time.perf_counter() - start)

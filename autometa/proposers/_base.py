@@ -31,7 +31,7 @@ class Proposer:
 
     def __init__(self, knowledge, family):
         self.family = family
-        self.table = ScoreTable(knowledge, family)
+        self.table = ScoreTable.of(knowledge, family)
 
     @property
     def space(self):

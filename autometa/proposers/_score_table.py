@@ -5,6 +5,7 @@ whose mean and covariance over configurations come from all tasks (Schwaighofer,
 "Learning Gaussian process kernels via hierarchical Bayes", 2004), with the kernel as their prior.
 """
 
+import weakref
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.linalg import cho_factor, cho_solve
 from autometa.exceptions import InvalidInputError
 from autometa.knowledge import Knowledge
 from autometa.proposers._kernel import fit_kernel
+from autometa.proposers._neighbours import TaskNeighbours
 from autometa.proposers._normalise import task_scale, to_merit, to_regret
 from autometa.space import SpaceEncoder, is_missing, plain_value
 
@@ -21,6 +23,7 @@ _MAX_SHARED = 1000  # configurations kept where tasks share them
 _MAX_SPARSE = 300  # where every task has its own
 _MAX_OF_A_TASK = 300
 _N_ROUNDS = 3
+_made = weakref.WeakKeyDictionary()
 _KERNEL_WEIGHT = 10.0  # tasks that the kernel counts for while cells are filled
 
 
@@ -80,6 +83,24 @@ class ScoreTable:
         self.kernel = _fit(all_points, self.encoder.groups, merit, rng)
         self.merit, self.uncertainty = _fill(merit, all_points, kept, self.kernel, rng)
         self.log_cost = _costs(rows, tasks, names)
+
+    @classmethod
+    def of(cls, knowledge, family):
+        """Make the table of a family, or find the one made of the same evaluations before."""
+        if not isinstance(knowledge, Knowledge) or family not in knowledge.tables:
+            return cls(knowledge, family)
+        made_of = (knowledge.tables[family], knowledge.spaces[family], knowledge.metafeatures)
+        made = _made.setdefault(knowledge, {})
+        if family not in made or any(
+            one is not other for one, other in zip(made[family][0], made_of, strict=True)
+        ):
+            made[family] = made_of, cls(knowledge, family)
+        return made[family][1]
+
+    @cached_property
+    def neighbours(self):
+        """Weights of tasks by meta-features, learned once."""
+        return TaskNeighbours(self.metafeatures, self.merit)
 
     @property
     def n_tasks(self):

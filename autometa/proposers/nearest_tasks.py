@@ -1,7 +1,6 @@
 """Nearest tasks: the portfolio of those known tasks that resemble the new one."""
 
 from autometa.proposers._base import Proposer
-from autometa.proposers._neighbours import TaskNeighbours
 from autometa.proposers.portfolio import PortfolioSearch
 
 
@@ -37,7 +36,7 @@ class NearestTasksProposer(Proposer):
 
     def __init__(self, knowledge, family):
         super().__init__(knowledge, family)
-        self._neighbours = TaskNeighbours(self.table.metafeatures, self.table.merit)
+        self._neighbours = self.table.neighbours
         self.trust = self._neighbours.trust
 
     def _search(self, pool, metafeatures):

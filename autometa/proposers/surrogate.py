@@ -6,7 +6,6 @@ from scipy.special import ndtr
 
 from autometa.proposers._base import Proposer, Search
 from autometa.proposers._covariance import blend_covariance
-from autometa.proposers._neighbours import TaskNeighbours
 from autometa.proposers._told import ScalePrior, normalised, told_merits
 
 _FAILED = -0.26  # the merit of a poor configuration, where nothing better is known
@@ -60,7 +59,7 @@ class SurrogateProposer(Proposer):
         super().__init__(knowledge, family)
         self.cost_exponent = cost_exponent
         table = self.table
-        self._neighbours = near = TaskNeighbours(table.metafeatures, table.merit)
+        self._neighbours = near = table.neighbours
         self.trust = near.trust
         rng = np.random.default_rng(0)
         prior = table.kernel.full(table.points)
