@@ -1,5 +1,20 @@
 """Meta-learned networks for tables, refined by Optuna, behind scikit-learn's interface."""
 
+from importlib import import_module
+
 from autometa.estimators import AutoMetaClassifier, AutoMetaRegressor, load
 
-__all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "load"]
+__all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "Knowledge", "load"]
+
+# Imported when first used: they need packages that take long to load.
+_LATER = {"Knowledge": "autometa.knowledge"}
+
+
+def __getattr__(name):
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

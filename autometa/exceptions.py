@@ -45,9 +45,17 @@ class OpenMLError(AutoMetaError, RuntimeError):
     """OpenML could not answer: not found, unreachable, or refused."""
 
 
+class NothingLeftError(AutoMetaError, LookupError):
+    """A search over given candidates has asked every one of them."""
+
+
 class KnownTaskWarning(UserWarning):
     """The data was seen in meta-training, so its score is no measure of meta-learning."""
 
 
 class DroppedColumnsWarning(UserWarning):
     """Columns were left out of the encoding because they identify rows."""
+
+
+class SpaceWarning(UserWarning):
+    """A configuration was changed to fit a search space; the message says how."""

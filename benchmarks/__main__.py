@@ -164,5 +164,34 @@ def fingerprint(corpus: Corpus, record: Record = None, as_json: AsJson = False):
     show("fingerprint", figures, command.print_table, as_json=as_json, record=record)
 
 
+@app.command("oboe")
+def oboe(
+    results: Annotated[Path, typer.Option(help="Folder with oboe__*.parquet.")] = Path(
+        "../shared/hpo"
+    ),
+    algorithms: Annotated[str, typer.Option(help="By commas; empty: all.")] = "",
+    seeds: Annotated[int, typer.Option(help="Cross-validations, with other folds each.")] = 1,
+    folds: int = 10,
+    n_train: Annotated[str, typer.Option(help="Also learn from so few, by commas.")] = "10,30,100",
+    cost: Annotated[bool, typer.Option(help="Also weigh improvement by cost.")] = True,
+    max_tasks: Annotated[int | None, typer.Option(help="Keep so many data sets.")] = None,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Proposers on stored results: regret by trial, by number of known tasks and by time."""
+    from benchmarks import oboe as command
+
+    figures = command.main(
+        results,
+        algorithms=[name for name in algorithms.split(",") if name] or None,
+        seeds=range(seeds),
+        n_folds=folds,
+        n_train=[int(n) for n in n_train.split(",") if n],
+        cost=cost,
+        max_tasks=max_tasks,
+    )
+    show("oboe", figures, command.print_figures, as_json=as_json, record=record)
+
+
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")

@@ -1,0 +1,185 @@
+"""Evaluations as users give them, checked and brought into one form."""
+
+import numbers
+
+import numpy as np
+import pandas as pd
+
+from autometa.exceptions import InvalidInputError
+from autometa.space import check_space, infer_space
+
+PREFIX = "hp_"
+PLAIN = ("task", "family", "step", "score", "cost_s")
+
+
+def check_evaluations(evaluations):
+    """Check a table of evaluations and split it by family.
+
+    Parameters
+    ----------
+    evaluations : DataFrame
+        See :meth:`autometa.knowledge.Knowledge.from_evaluations`.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Columns ``task``, ``step``, ``score``, ``cost_s``, and one ``hp_<name>`` a hyperparameter
+        that is active somewhere in the family.
+    """
+    if not isinstance(evaluations, pd.DataFrame):
+        raise InvalidInputError(
+            f"evaluations must be a pandas DataFrame, got {type(evaluations).__name__}."
+        )
+    missing = [name for name in ("task", "family", "score") if name not in evaluations]
+    if missing:
+        raise InvalidInputError(
+            f"evaluations lack the columns {missing}, found {_some(evaluations.columns)}. Needed "
+            "are task, family, score, and one hp_<name> column a hyperparameter."
+        )
+    names = [name for name in evaluations.columns if str(name).startswith(PREFIX)]
+    unknown = [name for name in evaluations.columns if name not in (*PLAIN, *names)]
+    if unknown:
+        raise InvalidInputError(
+            f"evaluations have columns of unknown meaning: {_some(unknown)}. Accepted are "
+            f"{', '.join(PLAIN)}, and hyperparameters as hp_<name>."
+        )
+    if len(evaluations) == 0:
+        raise InvalidInputError("evaluations are empty. Give at least one row.")
+    if evaluations["task"].isna().any() or evaluations["family"].isna().any():
+        raise InvalidInputError("Some evaluations name no task or no family. Drop these rows.")
+    table = evaluations.reset_index(drop=True)[names].copy()
+    table.insert(0, "task", [task_name(task) for task in evaluations["task"]])
+    table.insert(1, "step", _numbers(evaluations, "step"))
+    table.insert(2, "score", _numbers(evaluations, "score"))
+    table.insert(3, "cost_s", _numbers(evaluations, "cost_s"))
+    if (table["cost_s"] < 0).any():
+        raise InvalidInputError(
+            f"cost_s must be >= 0 seconds, got {table['cost_s'].min()}. Leave it NaN if unknown."
+        )
+    families = evaluations["family"].astype(str).to_numpy()
+    return {
+        str(family): _of_family(table[families == family], names) for family in pd.unique(families)
+    }
+
+
+def check_metafeatures(metafeatures, tasks):
+    """Bring meta-features to one row a task, in order, all numbers.
+
+    Parameters
+    ----------
+    metafeatures : DataFrame indexed by task, or None
+    tasks : sequence of str
+
+    Returns
+    -------
+    DataFrame of shape (n_tasks, n_metafeatures)
+        NaN where unknown.
+    """
+    if metafeatures is None:
+        return pd.DataFrame(index=pd.Index(tasks, name="task"))
+    if not isinstance(metafeatures, pd.DataFrame):
+        raise InvalidInputError(
+            "metafeatures must be a DataFrame indexed by task, or None, got "
+            f"{type(metafeatures).__name__}."
+        )
+    frame = metafeatures.copy()
+    frame.index = pd.Index([task_name(task) for task in frame.index], name="task")
+    frame.columns = [str(name) for name in frame.columns]
+    for what, names in (("tasks", frame.index), ("columns", frame.columns)):
+        if not names.is_unique:
+            repeated = names[names.duplicated()].unique()
+            raise InvalidInputError(f"metafeatures repeat the {what} {_some(repeated)}.")
+    try:
+        frame = frame.astype(float)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"metafeatures must be numeric: {error}. Drop or encode columns of text."
+        ) from error
+    if len(tasks) and not frame.index.isin(tasks).any():
+        raise InvalidInputError(
+            f"No task of the evaluations ({_some(tasks)}) is in the index of metafeatures "
+            f"({_some(frame.index)}). Set the index to the tasks' names."
+        )
+    return frame.reindex(tasks).replace([np.inf, -np.inf], np.nan)
+
+
+def check_spaces(space, tables):
+    """Find the space of every family: the one given, or one inferred from its evaluations.
+
+    Parameters
+    ----------
+    space : dict of name to distribution, dict of family to such a dict, or None
+    tables : dict of str to DataFrame
+
+    Returns
+    -------
+    dict of str to dict
+    """
+    is_by_family = isinstance(space, dict) and space and set(map(type, space.values())) == {dict}
+    spaces = {}
+    for family, table in tables.items():
+        inferred = infer_space(configs_of(table))
+        given = space.get(family) if is_by_family else space
+        if given is None:
+            spaces[family] = inferred
+            continue
+        given = {str(name).removeprefix(PREFIX): d for name, d in check_space(given).items()}
+        unknown = sorted(set(inferred) - set(given))
+        if unknown:
+            raise InvalidInputError(
+                f"The space lacks {unknown}, which {family!r} was evaluated with. Add them, or "
+                "give space=None to have it inferred."
+            )
+        for name in given:
+            if PREFIX + name not in table:
+                table[PREFIX + name] = None
+        tables[family] = table[[*table.columns[:4], *(PREFIX + name for name in given)]]
+        spaces[family] = given
+    return spaces
+
+
+def configs_of(table):
+    """Take the columns of hyperparameters, under their own names.
+
+    Examples
+    --------
+    >>> configs_of(pd.DataFrame({"task": ["a"], "hp_C": [1.0]})).columns.tolist()
+    ['C']
+    """
+    names = [name for name in table.columns if str(name).startswith(PREFIX)]
+    return table[names].rename(columns=lambda name: str(name).removeprefix(PREFIX))
+
+
+def task_name(task):
+    """Name a task by text, an integer that became a float by its integer.
+
+    Examples
+    --------
+    >>> task_name(31), task_name(31.0), task_name("credit")
+    ('31', '31', 'credit')
+    """
+    if isinstance(task, numbers.Real) and not isinstance(task, bool) and task == int(task):
+        return str(int(task))
+    return str(task)
+
+
+def _numbers(evaluations, name):
+    if name not in evaluations:
+        return np.full(len(evaluations), np.nan)
+    try:
+        values = evaluations[name].astype(float).to_numpy()
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"The column {name!r} must be numeric: {error}.") from error
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _of_family(table, names):
+    is_active = table[names].notna().any()
+    return table.drop(columns=[name for name in names if not is_active[name]]).reset_index(
+        drop=True
+    )
+
+
+def _some(values, n_shown=5):
+    values = [str(value) for value in values]
+    return ", ".join(values[:n_shown]) + (", ..." if len(values) > n_shown else "")

@@ -1,0 +1,126 @@
+"""A finished Optuna study as rows of evaluations."""
+
+import warnings
+
+import numpy as np
+import optuna
+import pandas as pd
+
+from autometa.exceptions import InvalidInputError, SpaceWarning
+from autometa.knowledge._evaluations import PREFIX, configs_of
+from autometa.space import fit_to_space, is_missing
+
+
+def trials_of(study):
+    """List the trials that tell something: complete, pruned after a report, or failed.
+
+    Raises
+    ------
+    InvalidInputError
+        Where the study has several objectives, or no such trial.
+    """
+    if len(study.directions) != 1:
+        raise InvalidInputError(
+            f"The study {study.study_name!r} has {len(study.directions)} objectives, knowledge "
+            "holds one score. Give a study of one objective."
+        )
+    states = optuna.trial.TrialState
+    trials = [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in (states.COMPLETE, states.FAIL)
+        or (trial.state == states.PRUNED and trial.intermediate_values)
+    ]
+    if not any(trial.state == states.COMPLETE for trial in trials):
+        raise InvalidInputError(
+            f"The study {study.study_name!r} has no complete trial. Run it first."
+        )
+    return [trial for trial in trials if trial.params or trial.state != states.FAIL]
+
+
+def study_space(trials):
+    """Join the distributions of all trials into one space."""
+    space = {}
+    for trial in trials:
+        for name, distribution in trial.distributions.items():
+            space[name] = join(space.get(name, distribution), distribution, name)
+    return space
+
+
+def join(one, other, name):
+    """Find a distribution that holds the values of both.
+
+    Examples
+    --------
+    >>> from optuna.distributions import IntDistribution
+    >>> join(IntDistribution(1, 5), IntDistribution(3, 9), "depth")
+    IntDistribution(high=9, log=False, low=1, step=1)
+    """
+    if one == other:
+        return one
+    if type(one) is not type(other):
+        raise InvalidInputError(
+            f"{name!r} is a {type(one).__name__} here and a {type(other).__name__} there. "
+            "Rename one of them, or give knowledge of another family name."
+        )
+    if isinstance(one, optuna.distributions.CategoricalDistribution):
+        return type(one)(list(dict.fromkeys((*one.choices, *other.choices))))
+    return type(one)(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
+
+
+def study_rows(study, trials, space, table):
+    """Turn trials into rows of evaluations; changes to fit ``space`` are warned of once each.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    trials : list of FrozenTrial
+    space : dict of str to optuna distribution
+    table : DataFrame or None
+        Evaluations that are known of the family: what they use most is the default.
+
+    Returns
+    -------
+    DataFrame with columns ``step``, ``score``, ``cost_s`` and ``hp_<name>``
+        Steps that were reported on the way are rows of their own.
+    """
+    sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
+    used = {name for trial in trials for name in trial.params}
+    defaults = {} if table is None else _usual_values(table)
+    rows, messages = [], {}
+    for trial in trials:
+        # what other trials of the study have is inactive here, not missing
+        config = dict.fromkeys(used) | trial.params
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fitted = fit_to_space(config, space, defaults=defaults)
+        messages |= {str(warning.message): None for warning in caught}
+        fitted = {PREFIX + name: value for name, value in fitted.items()}
+        cost_s = np.nan if trial.duration is None else trial.duration.total_seconds()
+        for step, value in _values_of(trial):
+            is_last = step is None or step == max(trial.intermediate_values, default=step)
+            cost = cost_s if is_last else np.nan
+            rows.append({"step": step, "score": sign * value, "cost_s": cost, **fitted})
+    for message in messages:
+        warnings.warn(f"{study.study_name}: {message}", SpaceWarning, stacklevel=3)
+    return pd.DataFrame(rows)
+
+
+def _values_of(trial):
+    """The learning curve of a trial, and its value at the end."""
+    steps = sorted(trial.intermediate_values.items())
+    if trial.state == optuna.trial.TrialState.FAIL:
+        return [(None, np.nan)]
+    if trial.state == optuna.trial.TrialState.COMPLETE:
+        last = steps[-1][0] if steps else None
+        return [*steps[:-1], (last, trial.value)]
+    return steps
+
+
+def _usual_values(table):
+    usual = {}
+    for name, column in configs_of(table).items():
+        present = [value for value in column if not is_missing(value)]
+        if present:
+            usual[name] = max(dict.fromkeys(present), key=present.count)
+    return usual

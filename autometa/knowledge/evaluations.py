@@ -1,0 +1,358 @@
+"""Knowledge: what configurations scored on which tasks, with meta-features and provenance."""
+
+import copy
+import json
+from pathlib import Path
+
+import pandas as pd
+from optuna.distributions import distribution_to_json, json_to_distribution
+
+from autometa.exceptions import ArtefactError, InvalidInputError
+from autometa.knowledge._evaluations import (
+    check_evaluations,
+    check_metafeatures,
+    check_spaces,
+)
+from autometa.knowledge._folder import read_description, version_of, write_files
+from autometa.knowledge._studies import join, study_rows, study_space, trials_of
+from autometa.knowledge._tables import checksum, from_parquet, to_parquet
+from autometa.metafeatures import compute_metafeatures
+from autometa.tasks import Fingerprint, fingerprint
+from autometa.tasks.fingerprint import MIN_SHARE
+
+FORMAT = "autometa-knowledge"
+FORMAT_VERSION = 1
+DESCRIPTION, METAFEATURES = "knowledge.json", "metafeatures.parquet"
+
+
+class Knowledge:
+    """A table of evaluations: task, family, configuration, step → score, cost.
+
+    Made by :meth:`from_evaluations`, :meth:`load`, or empty, to be filled by :meth:`add_study`.
+
+    Attributes
+    ----------
+    tables : dict of str to DataFrame
+        The evaluations of each family: ``task``, ``step``, ``score`` (higher is better),
+        ``cost_s`` (seconds), and ``hp_<name>`` a hyperparameter. Treat them as read-only.
+    metafeatures : DataFrame of shape (n_tasks, n_metafeatures), indexed by task
+    spaces : dict of str to dict of str to optuna distribution
+        The search space of each family.
+    tasks : dict of str to dict
+        JSON-able provenance of each task: ``openml_id``, ``family``, ``fingerprint`` and the like.
+    provenance : dict
+        JSON-able: where the whole comes from.
+    """
+
+    def __init__(self, tables=None, metafeatures=None, spaces=None, tasks=None, provenance=None):
+        self.tables = dict(tables or {})
+        self.spaces = dict(spaces or {})
+        self.tasks = {name: dict((tasks or {}).get(name, {})) for name in _tasks_of(self.tables)}
+        self.metafeatures = check_metafeatures(metafeatures, list(self.tasks))
+        self.provenance = dict(provenance or {})
+
+    @classmethod
+    def from_evaluations(
+        cls, evaluations, metafeatures, space=None, *, tasks=None, provenance=None
+    ):
+        """Make knowledge of a table of scores that configurations had on tasks.
+
+        Parameters
+        ----------
+        evaluations : DataFrame
+            Columns ``task``, ``family``, ``score`` (higher is better; NaN = failed), optionally
+            ``cost_s`` (seconds) and ``step`` (points of a learning curve), and one ``hp_<name>``
+            column a hyperparameter, NaN or None where it is inactive. Tasks may share their
+            configurations or have their own.
+        metafeatures : DataFrame indexed by task, or None
+            Numeric columns of any names, NaN allowed. Tasks may be missing.
+        space : dict of str to optuna distribution, optional
+            By hyperparameter, or such dictionaries by family. None: inferred from the values.
+        tasks : dict of str to dict, optional
+            JSON-able provenance of tasks: ``openml_id``, ``family``, ``fingerprint`` ...
+        provenance : dict, optional
+            JSON-able, of the whole.
+
+        Returns
+        -------
+        Knowledge
+
+        Raises
+        ------
+        InvalidInputError
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from autometa import Knowledge
+        >>> from autometa.proposers import SurrogateProposer
+        >>> evaluations = pd.DataFrame({
+        ...     "task": np.repeat(["a", "b", "c"], 3),
+        ...     "family": "svm",
+        ...     "hp_C": [0.1, 1.0, 100.0] * 3,
+        ...     "hp_kernel": ["rbf", "linear", "rbf"] * 3,
+        ...     "hp_gamma": [0.1, None, 10.0] * 3,
+        ...     "score": [0.9, 0.8, 0.5, 0.9, 0.7, 0.6, 0.8, 0.9, 0.5],
+        ... })
+        >>> metafeatures = pd.DataFrame({"n_rows": [150, 120, 5000]}, index=["a", "b", "c"])
+        >>> knowledge = Knowledge.from_evaluations(evaluations, metafeatures)
+        >>> knowledge
+        <Knowledge: 3 tasks, 9 evaluations of svm>
+        >>> configs = pd.DataFrame({"C": [0.1, 1.0], "kernel": ["rbf", "linear"],
+        ...                         "gamma": [0.1, None]})
+        >>> search = SurrogateProposer(knowledge, family="svm").start(
+        ...     {"n_rows": 140}, candidates=configs
+        ... )
+        >>> config = search.ask()
+        >>> config
+        {'C': 0.1, 'kernel': 'rbf', 'gamma': 0.1}
+        >>> search.tell(config, 0.4)
+        >>> search.ask()
+        {'C': 1.0, 'kernel': 'linear', 'gamma': nan}
+        """
+        tables = check_evaluations(evaluations)
+        spaces = check_spaces(space, tables)
+        return cls(tables, metafeatures, spaces, tasks, provenance)
+
+    @property
+    def families(self):
+        """Names of the families that were evaluated."""
+        return list(self.tables)
+
+    def __repr__(self):
+        n_rows = sum(map(len, self.tables.values()))
+        of = ", ".join(self.families) or "no family"
+        return f"<{type(self).__name__}: {len(self.tasks)} tasks, {n_rows} evaluations of {of}>"
+
+    def to_evaluations(self):
+        """Export as what :meth:`from_evaluations` takes.
+
+        Returns
+        -------
+        evaluations, metafeatures : DataFrame
+        """
+        tables = [table.assign(family=family) for family, table in self.tables.items()]
+        if not tables:
+            return pd.DataFrame(columns=["task", "family", "score"]), self.metafeatures.copy()
+        columns = list(dict.fromkeys(name for table in tables for name in table.columns))
+        objects = [table.astype(object).reindex(columns=columns) for table in tables]
+        joined = pd.concat(objects, ignore_index=True).infer_objects()
+        return joined, self.metafeatures.copy()
+
+    def filter(self, *, exclude=(), families=None):
+        """Leave tasks or families out.
+
+        Parameters
+        ----------
+        exclude : sequence of str, int or Fingerprint
+            A text leaves out the task of that name, the tasks of that family of data sets and the
+            family of models of that name; an integer the tasks of that OpenML data id; a
+            fingerprint the tasks that it matches.
+        families : sequence of str, optional
+            Families of models to keep; all by default.
+
+        Returns
+        -------
+        Knowledge
+
+        Examples
+        --------
+        >>> scores = pd.DataFrame({"task": ["a", "b"], "family": "knn", "score": [0.5, 0.6],
+        ...                        "hp_k": [1, 1]})
+        >>> Knowledge.from_evaluations(scores, None).filter(exclude=["b"])
+        <Knowledge: 1 tasks, 1 evaluations of knn>
+        """
+        exclude = [exclude] if isinstance(exclude, (str, int, Fingerprint)) else list(exclude)
+        keep = self.families if families is None else list(families)
+        if unknown := sorted(set(keep) - set(self.families)):
+            raise InvalidInputError(f"Unknown families {unknown}; known are {self.families}.")
+        prints = [entry for entry in exclude if isinstance(entry, Fingerprint)]
+        names = {entry for entry in exclude if not isinstance(entry, Fingerprint)}
+        left_out = {name for name, about in self.tasks.items() if _is_among(name, about, names)}
+        left_out |= {
+            name
+            for name, about in self.tasks.items()
+            if about.get("fingerprint") is not None
+            and any(
+                Fingerprint.from_dict(about["fingerprint"]).match(one) >= MIN_SHARE
+                for one in prints
+            )
+        }
+        tables = {}
+        for family in keep:
+            table = self.tables[family]
+            table = table[~table["task"].isin(left_out)].reset_index(drop=True)
+            if len(table) and family not in names:
+                tables[family] = table
+        return self._with_tables(tables)
+
+    def merge(self, other):
+        """Join two tables of evaluations; where both hold the same one, the other's counts.
+
+        Returns
+        -------
+        Knowledge
+
+        Raises
+        ------
+        InvalidInputError
+            Where one hyperparameter is a number here and a category there.
+        """
+        tables, spaces = dict(self.tables), copy.deepcopy(self.spaces)
+        for family, table in other.tables.items():
+            spaces[family] = _join_spaces(spaces.get(family, {}), other.spaces[family])
+            if family in tables:
+                table = _stack([tables[family], table])
+            tables[family] = table
+        ours, theirs = self.metafeatures, other.metafeatures
+        metafeatures = theirs.combine_first(ours) if len(ours.columns) else theirs
+        merged = [*self.provenance.get("merged", []), other.provenance]
+        provenance = {**self.provenance, "merged": merged} if other.provenance else self.provenance
+        return type(self)(tables, metafeatures, spaces, self.tasks | other.tasks, provenance)
+
+    def add_study(self, study, X, y, *, family, name=None, metafeatures=None):
+        """Make a finished Optuna study part of this knowledge, in place.
+
+        Parameters
+        ----------
+        study : optuna.Study
+            With one objective; a minimised one is stored with its sign turned.
+        X, y : table and target that the study was about
+            Meta-features and the fingerprint are computed of them; rows are not kept.
+        family : str
+            Where the family is known, configurations are made to fit its space: what no trial has
+            is filled with the default, values out of range are clipped and categories mapped.
+        name : str, optional
+            Of the task; by default the study's.
+        metafeatures : mapping, optional
+            In place of those computed here; needed where the known ones have other names.
+
+        Returns
+        -------
+        Knowledge
+            This one.
+
+        Warns
+        -----
+        SpaceWarning
+            For every change to a configuration.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import optuna
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study(study_name="mine")
+        >>> study.optimize(lambda trial: trial.suggest_float("C", 0.1, 10, log=True), n_trials=3)
+        >>> X = pd.DataFrame({"a": np.arange(40.0)})
+        >>> Knowledge().add_study(study, X, [0, 1] * 20, family="svm")
+        <Knowledge: 1 tasks, 3 evaluations of svm>
+        """
+        trials = trials_of(study)
+        name = study.study_name if name is None else str(name)
+        if metafeatures is None:
+            metafeatures = compute_metafeatures(X, y)
+        known = self.tables.get(family)
+        space = study_space(trials) if known is None else self.spaces[family]
+        rows = study_rows(study, trials, space, known)
+        rows = check_evaluations(rows.assign(task=name, family=family))[str(family)]
+        about = {"source": "study", "fingerprint": fingerprint(X, y).to_dict()}
+        metafeatures = pd.DataFrame([dict(metafeatures)], index=[name])
+        added = Knowledge({str(family): rows}, metafeatures, {str(family): space}, {name: about})
+        self.__dict__.update(self.merge(added).__dict__)
+        return self
+
+    def save(self, folder):
+        """Write into ``folder``, which is made if need be: Parquet and JSON, wholly or not at all.
+
+        Raises
+        ------
+        ArtefactError
+            Where the folder cannot be written to.
+        """
+        contents, families = {}, {}
+        for number, (family, table) in enumerate(self.tables.items()):
+            file = f"evaluations-{number}.parquet"
+            contents[file], as_json = to_parquet(table)
+            space = {name: distribution_to_json(d) for name, d in self.spaces[family].items()}
+            families[family] = {"file": file, "as_json": as_json, "space": space}
+        contents[METAFEATURES], _ = to_parquet(self.metafeatures)
+        described = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "sha256": {name: checksum(content) for name, content in contents.items()},
+            "families": families,
+            "tasks": self.tasks,
+            "provenance": self.provenance,
+            "versions": {name: version_of(name) for name in ("autometa", "optuna", "pandas")},
+        }
+        contents[DESCRIPTION] = json.dumps(described, indent=1).encode()  # last: it names the rest
+        write_files(Path(folder), contents)
+
+    @classmethod
+    def load(cls, folder):
+        """Read what :meth:`save` wrote, checking format, version and checksums.
+
+        Raises
+        ------
+        ArtefactError
+            Where the folder holds no knowledge, or a foreign, corrupted or unreadable one.
+
+        Examples
+        --------
+        >>> Knowledge.load("no/such/folder")
+        Traceback (most recent call last):
+        autometa.exceptions.ArtefactError: no/such/folder holds no readable knowledge.json ...
+        """
+        folder = Path(folder)
+        described = read_description(
+            folder / DESCRIPTION,
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            written_by="`Knowledge.save` or `autometa collect`",
+        )
+        try:
+            contents = {name: (folder / name).read_bytes() for name in described["sha256"]}
+            for name, content in contents.items():
+                if checksum(content) != described["sha256"][name]:
+                    raise ArtefactError(
+                        f"{folder / name} is corrupted: its checksum differs from the one in "
+                        f"{DESCRIPTION}. Copy or collect it anew."
+                    )
+            tables, spaces = {}, {}
+            for family, about in described["families"].items():
+                tables[family] = from_parquet(contents[about["file"]], about["as_json"])
+                spaces[family] = {n: json_to_distribution(d) for n, d in about["space"].items()}
+            metafeatures = from_parquet(contents[METAFEATURES], [])
+            return cls(tables, metafeatures, spaces, described["tasks"], described["provenance"])
+        except ArtefactError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtefactError(f"{folder} holds no complete knowledge: {error!r}.") from error
+
+    def _with_tables(self, tables):
+        spaces = {family: self.spaces[family] for family in tables}
+        return type(self)(tables, self.metafeatures, spaces, self.tasks, self.provenance)
+
+
+def _tasks_of(tables):
+    return list(dict.fromkeys(task for table in tables.values() for task in table["task"]))
+
+
+def _is_among(name, about, names):
+    ids = {about.get(key) for key in ("openml_id", "openml_data_id")} - {None}
+    return name in names or about.get("family") in names or bool(ids & names)
+
+
+def _join_spaces(one, other):
+    return one | {name: join(one.get(name, d), d, name) for name, d in other.items()}
+
+
+def _stack(tables):
+    columns = list(dict.fromkeys(name for table in tables for name in table.columns))
+    # Objects, so that whole numbers beside missing ones stay whole.
+    objects = [table.astype(object).reindex(columns=columns) for table in tables]
+    joined = pd.concat(objects, ignore_index=True).infer_objects()
+    same = [name for name in columns if name not in ("score", "cost_s")]
+    is_repeated = joined[same].astype(str).duplicated(keep="last")
+    return joined[~is_repeated].reset_index(drop=True)

@@ -1,0 +1,161 @@
+"""The configurations that a search chooses from: given ones, or stored ones and new ones."""
+
+import numpy as np
+import pandas as pd
+
+from autometa.exceptions import InvalidInputError
+from autometa.proposers._score_table import config_key
+from autometa.space import is_missing, plain_value
+
+_N_CHANGED = 0.35  # chance of a hyperparameter to be drawn anew
+
+
+class Pool:
+    """Configurations, where they stand in the table, and whether they may still be asked.
+
+    Parameters
+    ----------
+    table : ScoreTable
+    candidates : DataFrame or None
+        None: all that are stored, and new ones drawn from the space.
+    rng : numpy.random.Generator
+    n_new : int
+        How many to draw from the space where no candidates are given.
+
+    Attributes
+    ----------
+    configs : list of dict
+    points : ndarray of shape (n_pool, n_dimensions)
+    is_left : ndarray of bool, shape (n_pool,)
+    places : ndarray of int, shape (n_pool,)
+        In the table; -1 for configurations that nobody evaluated.
+    """
+
+    def __init__(self, table, candidates, rng, n_new):
+        self.table, self.rng = table, rng
+        self.is_open = candidates is None
+        self.configs, self.place_of = [], {}
+        self.points = np.empty((0, table.points.shape[1]))
+        self.is_left = np.empty(0, dtype=bool)
+        self.places = np.empty(0, dtype=int)
+        self.weights = np.empty((0, len(table.points)))  # rows of stored ones stay 0
+        if self.is_open:
+            self.add([_active(config) for config in table.configs.to_dict("records")])
+            self.add(self.draw(n_new))
+        else:
+            self.add(_read_candidates(candidates))
+
+    def __len__(self):
+        return len(self.configs)
+
+    def add(self, configs, *, is_left=True):
+        """Put configurations into the pool, those that are in it already aside.
+
+        Returns
+        -------
+        int
+            How many are new.
+        """
+        new = []
+        for config in configs:
+            key = config_key(config)
+            if key not in self.place_of:
+                self.place_of[key] = len(self.configs)
+                self.configs.append(config)
+                known = tuple(item for item in key if item[0] in self.table.space)
+                new.append((config, self.table.place_of.get(known, -1)))
+        if not new:
+            return 0
+        places = np.array([place for _, place in new], dtype=int)
+        points = self.table.encoder.encode([config for config, _ in new])
+        weights = np.zeros((len(new), len(self.table.points)))
+        if (places < 0).any():
+            weights[places < 0] = self.table.interpolate(points[places < 0])
+        self.points = np.vstack([self.points, points])
+        self.places = np.r_[self.places, places]
+        self.weights = np.vstack([self.weights, weights])
+        self.is_left = np.r_[self.is_left, np.full(len(new), is_left)]
+        return len(new)
+
+    def spread(self, values, start=0):
+        """Carry values of the stored configurations over to those of the pool.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_configs,) or (n_configs, n)
+        start : int
+            Leave out the first ones of the pool.
+        """
+        places = self.places[start:]
+        carried = values[places]
+        is_new = places < 0
+        if is_new.any():
+            # Interpolation falls back to the mean far away from everything.
+            mean = values.mean(axis=0)
+            carried[is_new] = mean + self.weights[start:][is_new] @ (values - mean)
+        return carried
+
+    def find(self, config):
+        """Place of a configuration in the pool; a foreign one joins it, never to be asked."""
+        key = config_key({str(n).removeprefix("hp_"): v for n, v in config.items()})
+        if key not in self.place_of:
+            plain = {name: plain_value(value) for name, value in key_items(config)}
+            self.add([plain], is_left=False)
+        return self.place_of[key]
+
+    def draw(self, n, near=()):
+        """Draw configurations: stored ones, or those given, with some values changed."""
+        table, rng = self.table, self.rng
+        encoder, groups = table.encoder, table.encoder.groups
+        if len(near):
+            points = near[rng.integers(len(near), size=n)].copy()
+        else:
+            points = table.points[rng.integers(len(table.points), size=n)].copy()
+        other = table.points[rng.integers(len(table.points), size=n)]
+        for group in range(len(table.space)):
+            block = np.flatnonzero(groups == group)
+            is_number = len(block) == 2
+            changed = rng.random(n) < _N_CHANGED
+            # The active part stays: what is conditional stays where it belongs.
+            if is_number:
+                value = points[:, block[0]]
+                if len(near):
+                    value = np.clip(value + rng.normal(scale=0.15, size=n), 0, 1)
+                else:
+                    value = rng.random(n)
+                points[changed, block[0]] = value[changed]
+            elif not _has_conditions(table):
+                points[np.ix_(changed, block)] = other[np.ix_(changed, block)]
+        return encoder.decode(points)
+
+
+def key_items(config):
+    """Active hyperparameters under their plain names."""
+    return [
+        (str(name).removeprefix("hp_"), value)
+        for name, value in config.items()
+        if not is_missing(value)
+    ]
+
+
+def _active(config):
+    return {name: plain_value(value) for name, value in config.items() if not is_missing(value)}
+
+
+def _has_conditions(table):
+    """Whether some hyperparameter is inactive somewhere; then categories are left together."""
+    return bool(table.configs.isna().to_numpy().any())
+
+
+def _read_candidates(candidates):
+    if not isinstance(candidates, pd.DataFrame):
+        raise InvalidInputError(
+            "candidates must be a pandas DataFrame with one column a hyperparameter, or None, got "
+            f"{type(candidates).__name__}."
+        )
+    if len(candidates) == 0:
+        raise InvalidInputError("candidates are empty. Give at least one row, or None.")
+    names = [str(name).removeprefix("hp_") for name in candidates.columns]
+    columns = [candidates.iloc[:, j].tolist() for j in range(len(names))]
+    rows = zip(*columns, strict=True) if names else [()] * len(candidates)
+    return [dict(zip(names, row, strict=True)) for row in rows]

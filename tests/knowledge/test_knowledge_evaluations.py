@@ -1,0 +1,226 @@
+import json
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+from autometa.exceptions import ArtefactError, InvalidInputError, SpaceWarning
+from autometa.knowledge import Knowledge
+from autometa.tasks import fingerprint
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def table_of(X):
+    return fingerprint(X, X["a"] > 0.5).to_dict()
+
+
+@pytest.fixture
+def tables():
+    return [
+        pd.DataFrame(np.random.default_rng(s).random((60, 3)), columns=list("abc")) for s in (0, 1)
+    ]
+
+
+@pytest.fixture
+def knowledge(tables):
+    evaluations = pd.DataFrame(
+        {
+            "task": ["one", "one", "two", "two"],
+            "family": ["svm", "knn", "svm", "svm"],
+            "score": [0.5, 0.6, np.nan, 0.8],
+            "cost_s": [1.0, np.nan, 3.0, 4.0],
+            "step": [1, 1, 1, 2],
+            "hp_C": [1.0, np.nan, 10.0, 0.1],
+            "hp_depth": pd.Series([3, None, "auto", "auto"], dtype=object),
+            "hp_k": [np.nan, 5, np.nan, np.nan],
+        }
+    )
+    metafeatures = pd.DataFrame({"n": [1.0, np.nan]}, index=["one", "two"])
+    tasks = {
+        "one": {"openml_id": 31, "family": "credit", "fingerprint": table_of(tables[0])},
+        "two": {"openml_id": 37, "family": "health", "fingerprint": table_of(tables[1])},
+    }
+    return Knowledge.from_evaluations(evaluations, metafeatures, tasks=tasks, provenance={"a": 1})
+
+
+def assert_equal(one, other):
+    assert one.families == other.families and one.tasks == other.tasks
+    assert one.spaces == other.spaces and one.provenance == other.provenance
+    pd.testing.assert_frame_equal(one.metafeatures, other.metafeatures)
+    for family, table in one.tables.items():
+        pd.testing.assert_frame_equal(table, other.tables[family], check_dtype=False)
+
+
+def test_families_keep_the_hyperparameters_that_are_theirs(knowledge):
+    assert set(knowledge.spaces["svm"]) == {"C", "depth"}
+    assert set(knowledge.spaces["knn"]) == {"k"}
+    assert knowledge.tables["svm"]["hp_depth"].tolist() == [3, "auto", "auto"]
+
+
+def test_what_is_saved_is_loaded(knowledge, tmp_path):
+    knowledge.save(tmp_path / "kept")
+
+    assert_equal(Knowledge.load(tmp_path / "kept"), knowledge)
+
+
+def test_saving_writes_parquet_and_json_only(knowledge, tmp_path):
+    knowledge.save(tmp_path)
+
+    assert {path.suffix for path in tmp_path.iterdir()} == {".parquet", ".json"}
+
+
+def test_knowledge_of_nothing_is_saved_too(tmp_path):
+    Knowledge().save(tmp_path)
+
+    assert Knowledge.load(tmp_path).families == []
+
+
+def test_a_flipped_byte_is_found(knowledge, tmp_path):
+    knowledge.save(tmp_path)
+    path = tmp_path / "evaluations-0.parquet"
+    content = bytearray(path.read_bytes())
+    content[50] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(ArtefactError, match=r"evaluations-0.parquet is corrupted"):
+        Knowledge.load(tmp_path)
+
+
+def test_a_missing_file_and_foreign_folders_are_refused(knowledge, tmp_path):
+    with pytest.raises(ArtefactError, match="no readable knowledge.json.*Knowledge.save"):
+        Knowledge.load(tmp_path)
+    knowledge.save(tmp_path)
+    (tmp_path / "metafeatures.parquet").unlink()
+    with pytest.raises(ArtefactError, match="no complete knowledge"):
+        Knowledge.load(tmp_path)
+    described = json.loads((tmp_path / "knowledge.json").read_text())
+    (tmp_path / "knowledge.json").write_text(json.dumps({**described, "format_version": 9}))
+    with pytest.raises(ArtefactError, match="format version 9, .* reads version 1"):
+        Knowledge.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [("one", ["two"]), (31, ["two"]), ("health", ["one"]), (["one", 37], []), ("svm", ["one"])],
+)
+def test_tasks_are_left_out_by_name_id_and_family(knowledge, exclude, left):
+    assert list(knowledge.filter(exclude=exclude).tasks) == left
+
+
+def test_tasks_are_left_out_by_fingerprint_of_a_part(knowledge, tables):
+    part = tables[1].iloc[10:45]
+
+    assert list(knowledge.filter(exclude=fingerprint(part, part["a"] > 0.5)).tasks) == ["one"]
+
+
+def test_merging_gives_the_parts_back_together(knowledge):
+    one, two = knowledge.filter(exclude="two"), knowledge.filter(exclude="one")
+
+    merged = one.merge(two)
+
+    assert sum(map(len, merged.tables.values())) == 4
+    assert merged.merge(two).tables["svm"].shape == merged.tables["svm"].shape
+
+
+def test_what_is_exported_makes_the_same_knowledge(knowledge):
+    again = Knowledge.from_evaluations(*knowledge.to_evaluations())
+
+    assert again.spaces == knowledge.spaces
+    assert again.tables["svm"]["hp_C"].tolist() == knowledge.tables["svm"]["hp_C"].tolist()
+
+
+def make_study(objective, n_trials=5, **options):
+    study = optuna.create_study(
+        study_name="mine", sampler=optuna.samplers.RandomSampler(seed=0), **options
+    )
+    study.optimize(objective, n_trials=n_trials, catch=(ValueError,))
+    return study
+
+
+def test_a_study_becomes_knowledge_with_its_sign_conditions_and_failures(tables):
+    def objective(trial):
+        kernel = trial.suggest_categorical("kernel", ["rbf", "linear"])
+        if kernel == "rbf":
+            trial.suggest_float("gamma", 0.01, 1, log=True)
+        if trial.number == 3:
+            raise ValueError("crashed")
+        trial.report(9.0, step=1)
+        return 1.0 + trial.number
+
+    knowledge = Knowledge()
+    knowledge.add_study(make_study(objective), tables[0], tables[0]["a"] > 0.5, family="svm")
+
+    table = knowledge.tables["svm"]
+    assert table["score"].dropna().tolist() == [-1.0, -2.0, -3.0, -5.0]
+    assert table["score"].isna().sum() == 1
+    is_rbf = table["hp_kernel"] == "rbf"
+    assert (table["hp_gamma"].notna() == is_rbf).all()
+    assert knowledge.metafeatures.loc["mine", "n_rows"] == 60
+    assert knowledge.filter(exclude=fingerprint(tables[0])).tasks == {}
+
+
+def test_a_study_of_another_space_is_fitted_with_warnings(tables):
+    evaluations = pd.DataFrame(
+        {"task": "a", "family": "svm", "score": [0.1, 0.2], "hp_C": [1.0, 2.0], "hp_kernel": "rbf"}
+    )
+    space = {"C": FloatDistribution(0.5, 5), "kernel": CategoricalDistribution(["rbf", "poly"])}
+    knowledge = Knowledge.from_evaluations(evaluations, None, space)
+    study = make_study(lambda trial: trial.suggest_float("C", 10, 20), direction="maximize")
+
+    with pytest.warns(SpaceWarning) as caught:
+        knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family="svm")
+
+    messages = " ".join(str(warning.message) for warning in caught)
+    assert "clipped to 5.0" in messages and "'kernel' is missing and was filled" in messages
+    added = knowledge.tables["svm"].query("task == 'mine'")
+    assert set(added["hp_C"]) == {5.0} and set(added["hp_kernel"]) == {"rbf"}
+    assert knowledge.spaces["svm"] == space
+
+
+def test_studies_without_a_score_are_refused(tables):
+    X, y = tables[0], tables[0]["a"] > 0.5
+    with pytest.raises(InvalidInputError, match="has no complete trial"):
+        Knowledge().add_study(optuna.create_study(study_name="none"), X, y, family="svm")
+    several = optuna.create_study(directions=["minimize", "maximize"])
+    with pytest.raises(InvalidInputError, match="2 objectives"):
+        Knowledge().add_study(several, X, y, family="svm")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="score"), "lack the columns"),
+        (lambda t: t.assign(loss=1), "unknown meaning: loss"),
+        (lambda t: t.iloc[:0], "are empty"),
+        (lambda t: t.assign(score="good"), "must be numeric"),
+        (lambda t: t.assign(cost_s=-1.0), "cost_s must be >= 0"),
+        (lambda t: t.assign(task=None), "no task"),
+    ],
+)
+def test_bad_evaluations_are_told(knowledge, change, message):
+    evaluations, metafeatures = knowledge.to_evaluations()
+
+    with pytest.raises(InvalidInputError, match=message):
+        Knowledge.from_evaluations(change(evaluations), metafeatures)
+
+
+def test_bad_meta_features_and_spaces_are_told(knowledge):
+    evaluations, metafeatures = knowledge.to_evaluations()
+    with pytest.raises(InvalidInputError, match="No task of the evaluations"):
+        Knowledge.from_evaluations(evaluations, metafeatures.set_axis(["x", "y"]))
+    with pytest.raises(InvalidInputError, match="must be numeric"):
+        Knowledge.from_evaluations(evaluations, metafeatures.assign(name="text"))
+    with pytest.raises(InvalidInputError, match="The space lacks"):
+        Knowledge.from_evaluations(evaluations, None, {"C": FloatDistribution(0, 1)})
+
+
+def test_tasks_may_be_named_by_numbers():
+    evaluations = pd.DataFrame({"task": [31, 37], "family": "knn", "score": 0.5, "hp_k": 1})
+    metafeatures = pd.DataFrame({0: [1.0, 2.0]}, index=[31.0, 37.0])
+
+    knowledge = Knowledge.from_evaluations(evaluations, metafeatures)
+
+    assert knowledge.metafeatures.loc["37", "0"] == 2.0

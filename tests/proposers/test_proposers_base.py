@@ -1,0 +1,169 @@
+"""What every proposer promises."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autometa import Knowledge
+from autometa.exceptions import InvalidInputError, NothingLeftError
+from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
+from autometa.space import is_missing
+
+PROPOSERS = [NearestTasksProposer, PortfolioProposer, SurrogateProposer]
+
+
+def key(config):
+    return tuple(None if is_missing(value) else value for value in config.values())
+
+
+@pytest.fixture(scope="module", params=PROPOSERS)
+def proposer(request, knowledge):
+    return request.param(knowledge, "svm")
+
+
+@pytest.mark.parametrize("told", [0.5, np.nan, -1e9, "rising", "mixed"])
+@pytest.mark.parametrize("metafeatures", [None, {"size": 1.0}, {"size": np.nan}])
+def test_each_candidate_is_asked_once_with_its_values_unchanged(
+    proposer, candidates, told, metafeatures
+):
+    search = proposer.start(metafeatures, candidates=candidates)
+    asked = []
+
+    for number in range(len(candidates)):
+        config = search.ask()
+        asked.append(key(config))
+        mixed = (np.nan, 0.3, 0.3)[number % 3]
+        search.tell(config, {"rising": number / 9, "mixed": mixed}.get(told, told))
+
+    assert sorted(asked, key=str) == sorted(map(key, candidates.to_dict("records")), key=str)
+    with pytest.raises(NothingLeftError, match="All 16 configurations were asked"):
+        search.ask()
+
+
+def test_without_candidates_whatever_is_proposed_lies_in_the_space(proposer):
+    search = proposer.start({"size": 0.3})
+    asked = set()
+
+    for _ in range(60):
+        config = search.ask()
+        search.tell(config, -(np.log10(config["C"]) ** 2))
+        asked.add(tuple(sorted(config.items())))
+        assert proposer.space["C"]._contains(config["C"])
+        assert ("gamma" in config) == (config["kernel"] == "rbf")
+
+    assert len(asked) == 60
+
+
+def test_several_asks_in_a_row_and_foreign_trials_are_fine(proposer, candidates):
+    search = proposer.start(None, candidates=candidates)
+
+    several = [search.ask() for _ in range(4)]
+    search.tell({"C": 0.5, "kernel": "rbf", "gamma": 0.1}, 0.7)
+    search.tell(several[2], 0.9)
+    search.tell({"hp_C": 0.5, "hp_kernel": "sigmoid"}, 0.1)
+
+    assert len({key(config) for config in [*several, search.ask()]}) == 5
+
+
+def test_a_told_candidate_is_not_asked_again(proposer, candidates):
+    search = proposer.start(None, candidates=candidates.iloc[:2])
+    first = candidates.iloc[0].to_dict()
+
+    search.tell(first, 0.4)
+
+    assert key(search.ask()) == key(candidates.iloc[1].to_dict())
+
+
+def test_the_same_search_proposes_the_same(proposer, candidates):
+    def propose():
+        search = proposer.start({"size": 0.5})
+        configs = []
+        for _ in range(8):
+            configs.append(search.ask())
+            search.tell(configs[-1], -(np.log10(configs[-1]["C"]) ** 2))
+        return configs
+
+    assert propose() == propose()
+
+
+def test_candidates_may_be_named_as_in_the_evaluations(proposer, candidates):
+    search = proposer.start(None, candidates=candidates.add_prefix("hp_"))
+
+    assert set(search.ask()) == {"C", "kernel", "gamma"}
+
+
+def test_meta_features_come_as_series_mapping_or_array(proposer, candidates):
+    values = {"size": 1.0, "noise": 0.0, "empty": np.nan}
+
+    asked = [
+        key(proposer.start(given, candidates=candidates).ask())
+        for given in (values, pd.Series(values), list(values.values()))
+    ]
+
+    assert len(set(asked)) == 1
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"shared": False},
+        {"shared": False, "n_configs": 3},
+        {"missing": 0.5},
+        {"n_tasks": 1},
+        {"n_tasks": 2},
+        {"n_tasks": 9, "scale": 1e6},
+        {"n_configs": 1},
+        {"n_configs": 2},
+        {"scale": 0.0},
+        {"scale": 1e-9},
+    ],
+    ids=str,
+)
+def test_odd_knowledge_is_fine(make, options, make_evaluations, candidates):
+    table, metafeatures = make_evaluations(**options)
+    proposer = make(Knowledge.from_evaluations(table, metafeatures), "svm")
+
+    is_one = options.get("n_configs") == 1  # then the space is one point
+    for given in (candidates,) if is_one else (None, candidates):
+        search = proposer.start({"size": 0.0}, candidates=given)
+        for score in (0.3, np.nan, 0.3, 1e12, -1e12):
+            config = search.ask()
+            search.tell(config, score)
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+def test_learning_curves_count_by_their_last_step(make, make_evaluations, candidates):
+    table, _ = make_evaluations()
+    early = table.assign(step=1, score=-table["score"])
+    both = pd.concat([table.assign(step=2), early])
+
+    asked = [
+        make(Knowledge.from_evaluations(one, None), "svm").start(candidates=candidates).ask()
+        for one in (table, both)
+    ]
+
+    assert key(asked[0]) == key(asked[1])
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+def test_numbers_mean_the_same_whatever_their_type(make):
+    rows = pd.DataFrame({"task": ["a", "a", "b", "b"], "family": "knn", "score": [1, 0, 1, 0]})
+    rows["hp_k"] = pd.Series([3, 9, 3.0, 9.0], dtype=object)
+
+    proposer = make(Knowledge.from_evaluations(rows, None), "knn")
+
+    assert len(proposer.table.configs) == 2
+
+
+def test_bad_input_is_told_with_what_is_accepted(knowledge, proposer, candidates):
+    with pytest.raises(InvalidInputError, match="'knn'; known are .'svm'."):
+        type(proposer)(knowledge, "knn")
+    with pytest.raises(InvalidInputError, match="must be a Knowledge, got str"):
+        type(proposer)("default", "svm")
+    with pytest.raises(InvalidInputError, match="must be a pandas DataFrame"):
+        proposer.start(candidates=[{"C": 1}])
+    with pytest.raises(InvalidInputError, match="candidates are empty"):
+        proposer.start(candidates=candidates.iloc[:0])
+    with pytest.raises(InvalidInputError, match="score must be a number"):
+        proposer.start().tell({"C": 1.0}, "good")

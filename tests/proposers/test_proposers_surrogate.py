@@ -1,0 +1,181 @@
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from proposers.conftest import score_of
+
+from autometa import Knowledge
+from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
+from autometa.proposers._neighbours import shrunk_slope
+
+
+@pytest.fixture(scope="module")
+def surrogate(knowledge):
+    return SurrogateProposer(knowledge, "svm")
+
+
+def regrets(proposer, size, n_trials=6, candidates=None, described=True):
+    search = proposer.start({"size": size} if described else None, candidates=candidates)
+    best = -np.inf
+    for _ in range(n_trials):
+        config = search.ask()
+        score = score_of(size, config["C"], config["kernel"])
+        search.tell(config, score)
+        best = max(best, score)
+        yield 0.9 - best
+
+
+@pytest.mark.parametrize("make", [SurrogateProposer, NearestTasksProposer])
+def test_meta_features_that_tell_make_the_first_proposal_better(make, knowledge):
+    proposer = make(knowledge, "svm")
+    sizes = np.linspace(-1.2, 1.2, 9)
+
+    with_them = [next(regrets(proposer, size)) for size in sizes]
+    without = [next(regrets(proposer, size, described=False)) for size in sizes]
+
+    assert np.mean(with_them) < 0.5 * np.mean(without)
+
+
+def test_told_scores_lead_beyond_the_portfolio(knowledge, surrogate):
+    sizes = np.linspace(-1.4, 1.4, 9)
+    portfolio = PortfolioProposer(knowledge, "svm")
+
+    learned, static = (
+        np.mean([list(regrets(proposer, size, described=False))[-1] for size in sizes])
+        for proposer in (surrogate, portfolio)
+    )
+
+    assert learned < 0.5 * static
+
+
+def test_the_continuous_space_holds_better_points_than_the_stored_ones(knowledge, surrogate):
+    stored = surrogate.table.configs["C"]
+    size = 0.77
+
+    open_regret = list(regrets(surrogate, size, n_trials=15))[-1]
+
+    assert open_regret < (0.1 * (np.log10(stored) - size) ** 2).min()
+
+
+def test_proposals_do_not_depend_on_the_units_of_the_scores(make_evaluations, candidates):
+    asked = []
+    for factor, shift in ((1.0, 0.0), (1000.0, -5e4)):
+        table, metafeatures = make_evaluations()
+        table["score"] = factor * table["score"] + shift
+        proposer = SurrogateProposer(Knowledge.from_evaluations(table, metafeatures), "svm")
+        search = proposer.start({"size": 0.4}, candidates=candidates)
+        for _ in range(6):
+            config = search.ask()
+            score = score_of(0.4, config["C"], config["kernel"])
+            search.tell(config, factor * score + shift)
+            asked.append(config["C"])
+
+    assert asked[:6] == asked[6:]
+
+
+def test_meta_features_of_noise_are_trusted_less_than_half(make_evaluations):
+    table, metafeatures = make_evaluations()
+    noise = metafeatures.drop(columns="size")
+
+    proposer = SurrogateProposer(Knowledge.from_evaluations(table, noise), "svm")
+
+    assert proposer.trust < 0.5
+
+
+def test_meta_features_that_tell_are_trusted(surrogate):
+    assert surrogate.trust > 0.8
+
+
+def test_a_slope_is_shrunk_by_its_uncertainty():
+    sure = shrunk_slope(np.full(50, 0.5), np.ones(50))
+    unsure = shrunk_slope(np.array([2.0, -1.0]), np.ones(2))
+
+    assert sure == pytest.approx(0.5)
+    assert unsure == 0.0
+
+
+def test_the_posterior_is_that_of_a_gaussian_process(surrogate, candidates):
+    search = surrogate.start(None, candidates=candidates)
+    search._covariance = covariance = surrogate._plain[0]
+    places = [3, 7, 1]
+    for place in places:
+        search._told(place, 0.5)
+
+    _, sd, _, _ = search._posterior()
+
+    stored = search._pool.places
+    K = covariance[np.ix_(stored, stored)]
+    inner = K[np.ix_(places, places)] + 1e-4 * np.eye(3)
+    expected = K - K[:, places] @ np.linalg.solve(inner, K[places])
+    np.testing.assert_allclose(sd**2, np.diag(expected), atol=1e-8)
+
+
+def test_several_asks_without_scores_are_spread_out(surrogate):
+    search = surrogate.start(None)
+
+    logs = np.sort([np.log10(search.ask()["C"]) for _ in range(5)])
+
+    assert np.diff(logs).max() > 0.5
+
+
+def test_waiting_for_a_score_lowers_what_is_gained_beside_it(surrogate, candidates):
+    search = surrogate.start(None, candidates=candidates)
+    before = search._values()
+
+    search.ask()
+
+    place = search._pending[0]
+    after = search._explained_by_pending()
+    assert after[place] == pytest.approx(search._variance[place], rel=0.01)
+    assert (after >= 0).all() and len(before) == len(after)
+
+
+def test_cheap_configurations_come_first_where_cost_counts(make_evaluations, candidates):
+    table, _ = make_evaluations()
+    table["cost_s"] = np.where(table["hp_C"] > 10, 1.0, 1e5)
+    knowledge = Knowledge.from_evaluations(table, None)
+
+    is_cheap = [
+        SurrogateProposer(knowledge, "svm", cost_exponent=exponent)
+        .start(candidates=candidates)
+        .ask()["C"]
+        > 10
+        for exponent in (0.0, 1.0)
+    ]
+
+    assert is_cheap == [False, True]
+
+
+def test_sparse_knowledge_is_as_good_as_shared_one(make_evaluations):
+    proposer = SurrogateProposer(
+        Knowledge.from_evaluations(*make_evaluations(n_tasks=40, shared=False)), "svm"
+    )
+
+    found = [list(regrets(proposer, size))[-1] for size in np.linspace(-1.2, 1.2, 7)]
+
+    assert np.mean(found) < 0.02
+
+
+def test_ten_proposals_take_less_than_50_ms():
+    rng = np.random.default_rng(0)
+    configs = pd.DataFrame(rng.random((288, 5)), columns=[f"hp_{j}" for j in range(5)])
+    table = pd.concat(
+        [
+            configs.assign(
+                task=task, family="svm", score=-((configs - rng.random(5)) ** 2).sum(axis=1)
+            )
+            for task in range(50)
+        ]
+    )
+    metafeatures = pd.DataFrame(rng.normal(size=(50, 22)))
+    proposer = SurrogateProposer(Knowledge.from_evaluations(table, metafeatures), "svm")
+    seconds = []
+    for _ in range(7):
+        start = time.process_time()
+        search = proposer.start(metafeatures.iloc[0])
+        configs = [search.ask() for _ in range(10)]
+        seconds.append(time.process_time() - start)
+
+    assert len(configs) == 10
+    assert min(seconds) < 0.05
