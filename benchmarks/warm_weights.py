@@ -19,7 +19,7 @@ from benchmarks import warm_quality, warm_steps
 from benchmarks.halves import corpus_tasks
 from benchmarks.results_file import ResultsFile
 
-PARTS = ("cold", "rivals", "warm", "networks")
+PARTS = ("cold", "strict", "rivals", "warm", "networks")
 
 
 def main(
@@ -71,8 +71,10 @@ def main(
     }
     steps_file, quality_file = results / "steps.jsonl", results / "quality.jsonl"
     for part in parts:
-        if part in ("cold", "warm"):
-            starts = warm_steps.COLD if part == "cold" else ("warm",)
+        if part in ("cold", "strict", "warm"):
+            starts = {"cold": warm_steps.COLD, "strict": (warm_steps.STRICT,), "warm": ("warm",)}[
+                part
+            ]
             warm_steps.run_starts(corpus, split, steps_file, starts=starts, **common)
         elif part in ("rivals", "networks"):
             methods = warm_quality.RIVALS if part == "rivals" else warm_quality.NETWORKS
