@@ -92,7 +92,7 @@ class ColumnStatisticsInitialiser(nn.Module):
         """
         tokens = self._column_tokens(support, is_regression)
         column_mask = support["column_mask"]
-        n_columns = column_mask.sum()
+        n_columns = column_mask.sum().clamp(min=1)  # a table may have no column that tells
         blocks = self.first_layer(tokens).unflatten(-1, (N_BASIS, -1))
         table = self.table_mlp((tokens * column_mask.unsqueeze(-1)).sum(0) / n_columns)
         first_bias, gain, second_bias = self.biases(table).chunk(3, dim=-1)
@@ -137,7 +137,7 @@ class ColumnStatisticsInitialiser(nn.Module):
         return torch.stack(
             [
                 n_rows.log() / 5,
-                support["column_mask"].sum().log() / 3,
+                support["column_mask"].sum().clamp(min=1).log() / 3,
                 support["class_mask"].sum().log(),
                 torch.full_like(n_rows, is_regression),
             ]

@@ -256,7 +256,8 @@ def _leave_one_out_of_head(reading, context, ridge):
     hidden = reading["at.hidden"][:, 0] * reading["scale.hidden"]
     log_noise = (ridge["log_ridge"].exp() + 1e-3).log() + context["weight"].sum().log()
     kernel, log_noise = hidden @ hidden.T, log_noise.detach()
-    scale = kernel.diagonal().mean()  # so that its size is that of the other kernels
+    # so that its size is that of the other kernels; a single row has none
+    scale = kernel.diagonal().mean().clamp(min=1e-6)
     return _leave_one_out(kernel / scale, log_noise - scale.log(), reading, context)
 
 

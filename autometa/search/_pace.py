@@ -24,8 +24,8 @@ class Pace:
 
     def __init__(self, deadline, *, n_folds, n_bags, proposal_s=0.0):
         self.deadline, self.n_folds, self.n_bags = deadline, n_folds, n_bags
-        self.start_s = 2 * proposal_s  # a fold's: proposal and first prediction
-        self.step_s = 2 * proposal_s  # one network's
+        self.start_s = 1.5 * proposal_s  # a fold's: proposal and first prediction
+        self.step_s = 0.5 * proposal_s  # one network's
         self.best_n_steps = 0
         self._has_measured = False
         self._last = None
