@@ -48,6 +48,12 @@ class Deadline:
             return math.inf
         return max(0.0, self.seconds - self.elapsed_s)
 
+    def earlier(self, by_s):
+        """Return a deadline that ends so many seconds earlier, if this one ends at all."""
+        found = Deadline(None if self.seconds is None else max(0.0, self.seconds - by_s))
+        found._start = self._start
+        return found
+
     def expired(self):
         """Whether no time is left."""
         return self.seconds is not None and self.elapsed_s >= self.seconds

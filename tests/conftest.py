@@ -4,6 +4,7 @@ import errno
 import ipaddress
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -133,3 +134,41 @@ def make_thirds():
         return Folds(np.where(is_valid, 0.0, task.weight), np.where(is_valid, task.weight, 0.0))
 
     return make
+
+
+@pytest.fixture
+def fake_costs(monkeypatch):
+    """Let time pass with what networks do, by so many seconds each, and with nothing else."""
+    from autometa.families import NetworkModel, NetworkRun, adapted_network
+
+    def use(*, propose_s=0.0, read_s=0.0, step_s=0.0):
+        clock = SimpleNamespace(now=1_000.0)
+        clock.monotonic = lambda: clock.now
+
+        def cost(owner, name, seconds_of):
+            function = getattr(owner, name)
+
+            def costly(*arguments, **options):
+                found = function(*arguments, **options)
+                clock.now += seconds_of(*arguments)
+                return found
+
+            monkeypatch.setattr(owner, name, costly)
+
+        def n_networks(run):
+            return len(run.active) * len(run.train_weight)
+
+        read = NetworkModel.from_tensors
+
+        def read_slowly(weights, *arguments):
+            clock.now += read_s * len(weights["head"])
+            return read(weights, *arguments)
+
+        cost(adapted_network, "_propose", lambda *arguments: propose_s)
+        cost(NetworkRun, "predict", lambda run, X: read_s * n_networks(run))
+        cost(NetworkRun, "advance", lambda run, n_steps: step_s * n_steps * n_networks(run))
+        monkeypatch.setattr(NetworkModel, "from_tensors", read_slowly)
+        monkeypatch.setattr("autometa._deadline.time", clock)
+        return clock
+
+    return use

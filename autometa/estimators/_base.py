@@ -67,10 +67,8 @@ class AutoMetaEstimator(BaseEstimator):
             self._task_ = given.task
             with torch_threads(self.n_jobs):
                 _pay_for_first_use(initialisation)
-                started_s = deadline.elapsed_s
-                self._propose(task, initialisation)
-                proposal_s = deadline.elapsed_s - started_s
-                self._search(task, given, rows, initialisation, metric, deadline, proposal_s)
+                pace = self._propose(task, initialisation, deadline)
+                self._search(task, given, rows, initialisation, metric, pace)
             self.fit_time_s_ = deadline.elapsed_s
         return self
 
@@ -104,15 +102,29 @@ class AutoMetaEstimator(BaseEstimator):
                 f"memory_limit={self.memory_limit:g}. Raise it, or give fewer rows or columns."
             )
 
-    def _propose(self, task, initialisation):
+    def _propose(self, task, initialisation, deadline):
         """Make what there is to predict with from here on, whatever happens to the search."""
         from autometa._device import find_device
         from autometa.families import propose_model
+        from autometa.families.adapted_network import MAX_CONTEXT_ROWS, MAX_STEP_ROWS
+        from autometa.search import Pace
 
-        self._model_ = propose_model(task, initialisation, device=find_device(self.device))
+        laps = [deadline.elapsed_s]
+
+        def count_rows():
+            laps.append(deadline.elapsed_s)
+            is_late = deadline.left_s < laps[1] - laps[0]  # looking up many rows takes longer yet
+            return MAX_STEP_ROWS if is_late else MAX_CONTEXT_ROWS
+
+        self._model_ = propose_model(
+            task, initialisation, device=find_device(self.device), count_rows=count_rows
+        )
         self.best_params_, self.best_score_ = {}, math.nan
+        propose_s, read_s = np.diff([*laps, deadline.elapsed_s])
+        costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
+        return Pace(deadline, n_bags=N_BAGS, n_rows=len(task.y), **costs)
 
-    def _search(self, task, given, rows, initialisation, metric, deadline, proposal_s):
+    def _search(self, task, given, rows, initialisation, metric, pace):
         """Search the configurations of the adaptation, and adapt all rows by the best."""
         from autometa._device import find_device
         from autometa.estimators._splits import find_folds
@@ -127,6 +139,8 @@ class AutoMetaEstimator(BaseEstimator):
         folds = find_folds(
             self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
         )
+        if self.cv is None and self.storage is None:  # stored trials shall compare with any fit's
+            folds = pace.few_enough(folds)
         seed_rng = as_generator(None) if self.random_state is None else rng
         seed = int(seed_rng.integers(2**31))
         with quiet_optuna():
@@ -142,7 +156,7 @@ class AutoMetaEstimator(BaseEstimator):
             )
         if self.n_trials == 0:
             return
-        common = {"seed": seed, "device": find_device(self.device), "deadline": deadline}
+        common = {"seed": seed, "device": find_device(self.device)}
         found = run_search(
             task,
             folds,
@@ -151,21 +165,22 @@ class AutoMetaEstimator(BaseEstimator):
             metric=self._metric_in_units(metric),
             initialisation=initialisation,
             callbacks=self.callbacks,
-            n_bags=N_BAGS,
-            proposal_s=proposal_s,
+            pace=pace,
             verbose=self.verbose,
             **common,
         )
         if found is None:
             return
         if found.n_steps > 0:  # else the weights as proposed are the best there are
+            n_bags, deadline = pace.plan_refit(found.n_steps)
             try:
                 self._model_ = adapt_model(
                     task,
                     initialisation,
                     found.best_config,
                     n_steps=found.n_steps,
-                    n_bags=1 if found.interrupted else N_BAGS,  # who pressed Ctrl-C wants no wait
+                    n_bags=1 if found.interrupted else n_bags,  # who pressed Ctrl-C wants no wait
+                    deadline=deadline,
                     **common,
                 )
             except KeyboardInterrupt:

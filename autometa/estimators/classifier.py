@@ -23,7 +23,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         What the search maximises: "neg_log_loss" (by default), "accuracy", "balanced_accuracy" or
         "roc_auc".
     cv : int, splitter or list of (train, test), default=None
-        How rows are held out. By default 5 folds, or above 5,000 rows a quarter of them once.
+        How rows are held out. By default 5 folds, above 1,000 rows 3, above 5,000 a quarter of
+        them once; where a first trial could not end in time, only the first of these folds.
     knowledge : "default", path or Initialisation, default="default"
         Where proposals come from: what ships with autometa, or a folder of `autometa meta-train`.
     on_known_task : {"warn", "raise", "ignore"}, default="warn"

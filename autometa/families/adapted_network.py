@@ -78,7 +78,7 @@ def space(*, is_regression):
     return distributions
 
 
-def propose_model(task, initialisation, *, device="cpu"):
+def propose_model(task, initialisation, *, device="cpu", count_rows=None):
     """Propose a model for a task, unadapted.
 
     Parameters
@@ -86,6 +86,9 @@ def propose_model(task, initialisation, *, device="cpu"):
     task : EncodedTask
     initialisation : Initialisation
     device : str
+    count_rows : callable, default=None
+        Asked, once the weights are there, how many rows the network may look up at most; by
+        default :data:`MAX_CONTEXT_ROWS`.
 
     Returns
     -------
@@ -98,7 +101,8 @@ def propose_model(task, initialisation, *, device="cpu"):
         return _propose(initialisation.learner, params, task, task.weight, rng, device)
 
     weights = with_fallback(compute, device)
-    context = _draw_rows(task, task.weight, MAX_CONTEXT_ROWS, np.random.default_rng(0))
+    max_rows = MAX_CONTEXT_ROWS if count_rows is None else count_rows()
+    context = _draw_rows(task, task.weight, max_rows, np.random.default_rng(0))
     return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
 
 

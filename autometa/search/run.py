@@ -10,7 +10,6 @@ from optuna.trial import TrialState
 from autometa.evaluation import FoldScorer, evaluate_group
 from autometa.families import space
 from autometa.families.adapted_network import DEFAULT_CONFIG
-from autometa.search._pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -46,14 +45,12 @@ def run_search(
     *,
     study,
     n_trials,
-    deadline,
+    pace,
     metric,
     initialisation,
     device="cpu",
     seed=0,
     callbacks=(),
-    n_bags=4,
-    proposal_s=0.0,
     verbose=0,
 ):
     """Search the adaptation's hyperparameters.
@@ -64,9 +61,9 @@ def run_search(
     folds : Folds
     study : SearchStudy
     n_trials : int or None
-        None: until the deadline, or until :data:`PATIENCE` trials brought nothing.
-    deadline : Deadline
-        Time for refitting the best configuration ``n_bags`` times is left over.
+        None: until the time is up, or until :data:`PATIENCE` trials brought nothing.
+    pace : Pace
+        Says what fits into the time left; time for refitting the best is left over.
     metric : Metric
     initialisation : Initialisation
     device : str
@@ -74,31 +71,28 @@ def run_search(
         Of the dropout noise and of row draws; common to all trials.
     callbacks : sequence of callable
         ``callback(study, frozen_trial)``, as in ``Study.optimize``.
-    n_bags : int
-    proposal_s : float
-        Seconds that proposing weights took, a first guess of what things cost here.
     verbose : int
 
     Returns
     -------
     SearchResult or None
-        None where not even one point of a learning curve was reached.
+        None where not even one point of a learning curve was reached; the study is as it was
+        where not even one trial could start.
     """
     distributions = space(is_regression=task.is_regression)
-    if not study.trials:
-        first = {name: DEFAULT_CONFIG[name] for name in distributions}
-        study.enqueue_trial(first, user_attrs={"autometa:origin": "default"})
-    scorer = FoldScorer(task, folds, metric)
-    pace = Pace(deadline, n_folds=len(folds.train_weight), n_bags=n_bags, proposal_s=proposal_s)
+    scorer, n_folds = FoldScorer(task, folds, metric), len(folds.train_weight)
     group_size = GROUP_SIZES.get(device.partition(":")[0], 8)
     n_done, interrupted = 0, False
     study.is_searching, study.is_stopped = True, False
     try:
-        while _is_unfinished(study, n_done, n_trials, pace):
+        while _is_unfinished(study, n_done, n_trials) and pace.may_start(n_folds):
+            if not study.trials:
+                first = {name: DEFAULT_CONFIG[name] for name in distributions}
+                study.enqueue_trial(first, user_attrs={"autometa:origin": "default"})
             n_asked = group_size if n_trials is None else min(group_size, n_trials - n_done)
-            n_asked = min(n_asked, pace.group_size())
-            pace.group_starts(n_asked)
+            n_asked = min(n_asked, pace.group_size(n_folds))
             group = _Group([study.ask(distributions) for _ in range(n_asked)], pace)
+            pace.group_starts(n_asked * n_folds)
             try:
                 evaluate_group(
                     task,
@@ -140,6 +134,7 @@ class _Group:
         self.is_pruned = [False] * len(trials)
 
     def report(self, indices, n_steps, scores):
+        self.pace.reported(n_steps)
         pruned = []
         for index, score in zip(indices, scores, strict=True):
             trial, curve = self.trials[index], self.curves[index]
@@ -167,14 +162,14 @@ class _Group:
                 told.append(study.tell(trial, state=TrialState.PRUNED))
             else:
                 told.append(study.tell(trial, scores[best_step]))
-        score, best = _best(study)
+        _, best = _best(study)
         if best is not None:
-            self.pace.best_n_steps = best.user_attrs["autometa:n_steps"]
+            self.pace.group_ended(best.user_attrs["autometa:n_steps"])
         return told
 
 
-def _is_unfinished(study, n_done, n_trials, pace):
-    if study.is_stopped or not pace.may_start():
+def _is_unfinished(study, n_done, n_trials):
+    if study.is_stopped:
         return False
     if n_trials is not None:
         return n_done < n_trials

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def make_model(knowledge):
     def make(n_trials=1, cls=AutoMetaClassifier, **options):
         options = {"time_limit": None, "cv": 2, "random_state": 0, **options}
-        return cls(n_trials=n_trials, knowledge=knowledge, **options)
+        return cls(n_trials=n_trials, **{"knowledge": knowledge, **options})
 
     return make
 
@@ -125,6 +125,69 @@ def test_no_trial_proposes_and_one_trial_adapts(make_model):
     first = adapted.proposals_[0]
     assert {name: adapted.study_.trials[0].params[name] for name in first} == first
     assert (predict(proposed) != predict(adapted)).any()
+
+
+#: Seconds of a proposal, of reading the rows and of a step, as measured on one core for tables of
+#: 200 x 20, 1,000 x 20, 5,000 x 50, 2,000 x 300 and 30,000 x 30.
+COSTS = [
+    (0.02, 0.01, 0.015),
+    (0.09, 0.08, 0.07),
+    (0.14, 0.8, 0.09),
+    (0.22, 1.3, 0.25),
+    (0.4, 0.7, 0.09),
+]
+
+
+@pytest.mark.parametrize("costs", COSTS)
+@pytest.mark.parametrize("share", [1, 2, 5, 20])
+def test_time_is_used_where_a_trial_fits_and_the_limit_holds(make_model, fake_costs, costs, share):
+    propose_s, read_s, step_s = costs
+    # a proposal, a trial of two steps on one fold, the refit of one network
+    least_s = (propose_s + read_s) + (propose_s + 2 * read_s + 2 * step_s)
+    least_s += propose_s + 2 * step_s + read_s
+    fake_costs(propose_s=propose_s, read_s=read_s, step_s=step_s)
+
+    model = make_model(None, time_limit=2 * share * least_s, cv=None).fit(X, Y)
+
+    assert model.n_trials_ >= 1
+    assert model.best_params_
+    assert 0.45 * model.time_limit < model.fit_time_s_ <= model.time_limit
+
+
+def test_a_first_trial_takes_as_few_folds_as_it_must(make_model, fake_costs, monkeypatch):
+    seen = spy_on_folds(monkeypatch)
+    fake_costs(propose_s=0.1, read_s=0.1, step_s=0.1)
+
+    for limit in (1.5, 10, 1000, None):
+        make_model(1, time_limit=limit, cv=None).fit(X, Y)
+    make_model(1, time_limit=10, cv=5).fit(X, Y)
+    make_model(1, time_limit=10, cv=None, storage="sqlite://").fit(X, Y)
+
+    assert [len(folds.train_weight) for folds in seen[:4]] == [1, 4, 5, 5]
+    assert [len(folds.train_weight) for folds in seen[4:]] == [5, 5], "as asked for, as stored"
+    np.testing.assert_array_equal(seen[0].train_weight[0], seen[2].train_weight[0])
+
+
+def test_without_time_for_a_trial_the_proposal_is_there_at_once(make_model, fake_costs):
+    clock = fake_costs(propose_s=0.1, read_s=1.0, step_s=0.2)
+
+    model = make_model(None, time_limit=3.0, cv=None).fit(X, Y)
+
+    assert clock.now - 1_000 == pytest.approx(1.1)
+    assert model.n_trials_ == 0 and len(model.leaderboard_) == 0
+    np.testing.assert_array_equal(predict(model), predict(make_model(0).fit(X, Y)))
+
+
+def test_where_time_is_up_few_rows_are_looked_up(make_model, fake_costs, monkeypatch):
+    monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
+    fake_costs(propose_s=1.0, read_s=1.0)
+
+    sizes = [
+        len(make_model(0, time_limit=limit).fit(X, Y)._model_.context["weight"])
+        for limit in (1.5, 3.0, None)
+    ]
+
+    assert sizes == [16, 60, 60]
 
 
 @pytest.mark.parametrize("time_limit", [0, 0.5, 2])
@@ -279,14 +342,44 @@ def test_the_search_maximises_the_metric_asked_for(make_model, metric):
     assert model.study_.best_value == model.best_score_
 
 
-def test_class_weights_move_probability(make_model):
-    models = [make_model(0, class_weight=w) for w in (None, {0: 10.0}, "balanced")]
+def overlapping_classes(n_rows):
+    """A quarter of the rows are of class 0; no model can tell the classes well."""
+    y = (np.arange(n_rows) >= n_rows // 4).astype(int)
+    X = np.random.default_rng(0).normal(size=(n_rows, 3))
+    X[:, 0] += 0.7 * y
+    return X, y
+
+
+@pytest.mark.parametrize("n_trials", [0, 1])
+def test_class_weights_move_probability_where_classes_overlap(make_model, n_trials):
+    X, y = overlapping_classes(200)
+    weights = [{0: 0.1}, None, {0: 2.0}, "balanced", {0: 10.0}]
+
+    means = [
+        predict(make_model(n_trials, class_weight=w).fit(X, y), X)[:, 0].mean() for w in weights
+    ]
+
+    assert (np.diff(means) > 0).all(), means
+
+
+def test_mean_probabilities_come_to_the_weighted_shares_of_the_classes(make_model):
+    X, y = overlapping_classes(200)
+
+    for weight, share in (({0: 0.1}, 5 / 155), (None, 0.25), ("balanced", 0.5), ({0: 10}, 50 / 65)):
+        model = make_model(0, knowledge="default", class_weight=weight).fit(X, y)
+        assert predict(model, X)[:, 0].mean() == pytest.approx(share, abs=0.08)
+
+
+def test_class_weights_move_probability_where_the_class_is(make_model):
     rare = np.flatnonzero((Y != 0) | (np.arange(60) % 4 == 0))
+    weights = [{0: 0.1}, None, "balanced", {0: 10.0}]
 
-    plain, weighted, balanced = (predict(m.fit(X[rare], Y[rare])) for m in models)
+    light, plain, balanced, heavy = (
+        predict(make_model(0, class_weight=w).fit(X[rare], Y[rare]), X[Y == 0])[:, 0].mean()
+        for w in weights
+    )
 
-    assert weighted[:, 0].mean() > plain[:, 0].mean()
-    assert balanced[:, 0].mean() > plain[:, 0].mean()
+    assert light < plain < min(balanced, heavy)
 
 
 def test_threads_are_limited_in_fit_and_predict_and_restored(make_model, monkeypatch):

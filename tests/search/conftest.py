@@ -35,7 +35,7 @@ def search(make_encoded_task, make_thirds, tiny_initialisation):
     """Search on a small task; gives what was found and the study."""
     from autometa._deadline import Deadline
     from autometa._metrics import find_metric
-    from autometa.search import open_study, run_search
+    from autometa.search import Pace, open_study, run_search
 
     def search(n_trials=4, *, study=None, storage=None, study_name=None, **options):
         task = make_encoded_task(n_classes=options.pop("n_classes", 2))
@@ -47,7 +47,7 @@ def search(make_encoded_task, make_thirds, tiny_initialisation):
                 seed=0,
             )
         options = {
-            "deadline": Deadline(None),
+            "pace": Pace(Deadline(None)),
             "metric": find_metric(None, is_regression=task.is_regression),
             "initialisation": tiny_initialisation,
             **options,
