@@ -38,3 +38,11 @@ def test_what_is_no_amount_of_time_is_refused(seconds):
 
 def test_it_travels_to_another_process():
     assert pickle.loads(pickle.dumps(Deadline(60))).left_s <= 60
+
+
+def test_an_earlier_one_counts_from_the_same_moment():
+    deadline = Deadline(60)
+
+    assert deadline.left_s - deadline.earlier(20).left_s == pytest.approx(20, abs=0.1)
+    assert deadline.earlier(100).expired() and not deadline.expired()
+    assert Deadline(None).earlier(100).left_s == math.inf

@@ -94,11 +94,12 @@ def _predict_out_of_fold(make_learner, X, y, folds):
     predicted = np.empty_like(y)
     for fold in range(N_FOLDS):
         is_test = folds == fold
-        y_train = y[~is_test]
-        if (y_train == y_train[0]).all():  # not every learner takes a single class
-            predicted[is_test] = y_train[0]
+        X_train, y_train = X[~is_test], y[~is_test]
+        if (y_train == y_train[0]).all() or (X_train == X_train[0]).all():
+            # not every learner takes a single class, or columns that say nothing
+            predicted[is_test] = np.sort(y_train)[len(y_train) // 2]
         else:
-            predicted[is_test] = make_learner().fit(X[~is_test], y_train).predict(X[is_test])
+            predicted[is_test] = make_learner().fit(X_train, y_train).predict(X[is_test])
     return predicted
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def test_it_writes_checkpoints_and_knowledge_that_fit_uses(
     assert [task["family"] for task in provenance["tasks"]] == TRAINED
     assert (provenance["n_steps"], provenance["seed"]) == (2, 0)
     assert f"2 families to train on, 1 held out for the learning curve: {HELD_OUT}" in result.stderr
-    assert "step 2, 0:00:0" in result.stderr and "loss on held-out tables classes" in result.stderr
+    assert re.search(r"step 2, 0:\d\d:\d\d: loss on held-out tables classes", result.stderr)
     fitted = run(
         *("fit", table, "--target", "y", "--n-trials", 0),
         *("--knowledge", folder, "--out", tmp_path / "model"),

@@ -123,13 +123,13 @@ def test_another_process_gives_the_same_scores(make_task):
 
 def test_what_takes_too_long_is_ended_and_the_rest_goes_on(make_task):
     task = make_task(n_rows=2000, n_columns=60)
-    collect_task(make_task(), "knn", [{}], time_limit_s=1.5)  # the process has started
+    collect_task(make_task(), "knn", [{}], time_limit_s=60)  # the process has started
 
     started_s = time.monotonic()
-    found = collect_task(task, "random_forest", [SLOW, {"n_estimators": 1}], time_limit_s=1.5)
+    found = collect_task(task, "random_forest", [SLOW, {"n_estimators": 1}], time_limit_s=4)
 
     assert found["status"].tolist()[0] == "timeout" and set(found["status"][1:]) == {"ok"}
-    assert found["message"][0] == "more than 1.5 s" and found["cost_s"][0] == 1.5
+    assert found["message"][0] == "more than 4 s" and found["cost_s"][0] == 4
     assert time.monotonic() - started_s < 60
 
 

@@ -23,7 +23,16 @@ def knowledge(tmp_path_factory, untrained):
 
 @pytest.fixture
 def short_adaptation(monkeypatch):
-    """Let the first configuration take a few steps only, where its quality does not matter."""
-    from autometa.families.adapted_network import DEFAULT_CONFIG
+    """Let all configurations take a few steps only, where their quality does not matter."""
+    from optuna.distributions import IntDistribution
 
+    from autometa.families.adapted_network import DEFAULT_CONFIG
+    from autometa.search import run
+
+    space = run.space
+
+    def short_space(**options):
+        return {**space(**options), "n_steps": IntDistribution(3, 12)}
+
+    monkeypatch.setattr(run, "space", short_space)
     monkeypatch.setitem(DEFAULT_CONFIG, "n_steps", 6)

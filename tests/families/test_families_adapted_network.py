@@ -372,3 +372,37 @@ def test_what_was_adapted_on_a_gpu_predicts_on_the_cpu(make_encoded_task, tiny_i
     )
 
     np.testing.assert_allclose(gpu.predict(task.X), cpu.predict(task.X), rtol=1e-2, atol=1e-3)
+
+
+@KINDS
+@pytest.mark.parametrize("n_rows, n_columns", [(12, 0), (1, 3), (1, 0), (2, 1)])
+def test_a_table_without_columns_or_with_one_row_is_predicted(
+    tiny_initialisation, n_classes, n_rows, n_columns
+):
+    X = np.random.default_rng(0).normal(size=(n_rows, n_columns, 3)).astype(np.float32)
+    X[..., 2] = 0
+    y = np.arange(n_rows) % 3 if n_classes else 5 + np.arange(n_rows) % 3.0
+    task = EncodedTask(X, y, np.ones(n_rows), n_classes)
+    new = np.zeros((4, n_columns, 3), dtype=np.float32)
+
+    proposed = propose_model(task, tiny_initialisation)
+    adapted = adapt_model(task, tiny_initialisation, {}, n_steps=3, n_bags=2, seed=0, device="cpu")
+
+    for model in (proposed, adapted):
+        found = model.predict(new)
+        assert np.isfinite(found).all()
+        if n_classes is None:
+            assert ((found >= 4) & (found <= 8)).all(), "near the numbers that are known"
+        else:
+            np.testing.assert_allclose(found.sum(axis=1), 1)
+        if not n_columns:
+            np.testing.assert_allclose(found, found[:1].repeat(4, axis=0))
+
+
+@pytest.mark.parametrize("max_rows", [16, 1000])
+def test_a_proposal_looks_up_as_many_rows_as_it_may(
+    tiny_initialisation, make_encoded_task, max_rows
+):
+    model = propose_model(make_encoded_task(), tiny_initialisation, count_rows=lambda: max_rows)
+
+    assert len(model.context["weight"]) == min(60, max_rows)

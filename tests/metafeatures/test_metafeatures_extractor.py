@@ -193,6 +193,16 @@ def test_odd_tables_give_no_infinity_and_no_warning(data):
     assert again == pytest.approx(found, nan_ok=True, abs=1e-9)
 
 
+def test_landmarks_are_there_where_a_fold_is_trained_on_columns_that_say_nothing():
+    X = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 1])[:, None] == 1
+    y = [0, 1, 3, 0, 0, 1, 2, 0, 0, 0]
+
+    found = compute_metafeatures(X, y, "multiclass")
+
+    landmarks = [value for name, value in found.items() if name.startswith("landmark")]
+    assert landmarks and np.isfinite(landmarks).all()
+
+
 def test_a_table_of_100000_rows_and_100_columns_takes_less_than_a_second():
     rng = np.random.default_rng(0)
     task = task_from_arrays(rng.normal(size=(100_000, 100)), rng.integers(0, 2, 100_000))

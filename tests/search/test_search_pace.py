@@ -1,0 +1,134 @@
+"""What fits into the time left, on a clock of the test's own."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from autometa._deadline import Deadline
+from autometa.families import Folds
+from autometa.families.adapted_network import DEFAULT_CONFIG
+from autometa.search import Pace
+
+FOLDS = Folds(np.eye(5), 1 - np.eye(5))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr("autometa._deadline.time", clock)
+    return clock
+
+
+@pytest.fixture
+def make_pace(clock, monkeypatch):
+    monkeypatch.setitem(DEFAULT_CONFIG, "n_steps", 30)
+
+    def make(limit, **options):
+        options = {"n_bags": 4, "n_rows": 100_000, "propose_s": 0.2, "read_s": 0.8, **options}
+        return Pace(Deadline(limit), **options)
+
+    return make
+
+
+def run_of(n_steps, next_report, n_networks=1):
+    active, train_weight = [0], np.ones((n_networks, 3))
+    return SimpleNamespace(
+        active=active, train_weight=train_weight, n_steps=n_steps, next_report=next_report
+    )
+
+
+def test_without_a_limit_no_clock_is_read_and_everything_goes_on(make_pace, clock):
+    clock.monotonic = lambda: 0.0
+    pace = make_pace(None)
+    clock.monotonic = None
+
+    assert pace.may_start(5) and pace.may_go_on(run_of(0, 2))
+    assert pace.group_size(5) == np.inf
+    pace.group_starts(5)
+    pace.reported(0)
+    pace.group_ended(10)
+    assert pace.few_enough(FOLDS).train_weight.shape == (5, 5)
+    assert pace.plan_refit(10) == (4, pace.deadline)
+
+
+def test_a_step_on_few_rows_is_not_taken_to_cost_what_a_proposal_does(make_pace):
+    assert make_pace(9, n_rows=100_000).step_s == pytest.approx(0.2)
+    assert make_pace(9, n_rows=300).step_s == pytest.approx(3.2)
+
+
+@pytest.mark.parametrize("limit, n_folds", [(1, 1), (40, 1), (60, 3), (1000, 5)])
+def test_as_many_folds_as_let_the_first_trial_end(make_pace, limit, n_folds):
+    folds = make_pace(limit).few_enough(FOLDS)
+
+    assert len(folds.train_weight) == len(folds.valid_weight) == n_folds
+    np.testing.assert_array_equal(folds.train_weight, FOLDS.train_weight[:n_folds])
+
+
+def test_a_trial_starts_only_where_a_few_steps_and_the_refit_fit(make_pace):
+    # proposal, two predictions, two steps; proposal, two steps, reading
+    needed_s = (0.2 + 1.6 + 0.4) + (0.2 + 0.4 + 0.8)
+
+    assert not make_pace(needed_s).may_start(1)
+    assert make_pace(needed_s / 0.7).may_start(1)
+    assert not make_pace(needed_s / 0.7).may_start(2)
+
+
+def test_costs_are_those_measured(make_pace, clock):
+    pace = make_pace(1000)
+    run = run_of(0, 2, n_networks=2)
+
+    pace.group_starts(2)
+    clock.now += 2 * 3.0  # thrice what was guessed
+    pace.reported(0)
+    assert (pace.propose_s, pace.read_s) == pytest.approx((0.6, 2.4))
+
+    assert pace.may_go_on(run)
+    clock.now += 2 * 0.05
+    assert pace.may_go_on(run)
+    assert pace.step_s == pytest.approx(0.05)
+    clock.now += 2 * (0.05 + 4.0)
+    pace.reported(2)
+    assert pace.read_s == pytest.approx(4.0)
+
+
+def test_steps_are_taken_only_where_the_next_point_of_the_curve_is_reached(make_pace, clock):
+    needed_s = (20 * 0.2 + 0.8) + (0.2 + 30 * 0.2 + 0.8)
+
+    assert make_pace(needed_s / 0.7).may_go_on(run_of(10, 30))
+    assert not make_pace(needed_s / 0.8).may_go_on(run_of(10, 30))
+
+
+def test_the_refit_takes_as_many_networks_as_fit_and_ends_in_time_to_read(make_pace, clock):
+    pace = make_pace(100)
+    assert pace.plan_refit(10)[0] == 4
+
+    clock.now = 90.0
+    n_bags, deadline = pace.plan_refit(10)
+
+    assert n_bags == 2  # of 2.8 s each, and 0.2 s for the proposal
+    assert deadline.left_s == pytest.approx(10 - 2 * 0.8)
+    clock.now = 99.0
+    assert pace.plan_refit(10)[0] == 1
+
+
+def test_after_the_first_group_the_refit_of_several_networks_is_provided_for(make_pace, clock):
+    first, later = make_pace(100), make_pace(100)
+
+    later.group_ended(30)
+    clock.now = 65.0
+
+    assert first.may_go_on(run_of(28, 30)), "8 s, with the refit of one network"
+    assert not later.may_go_on(run_of(28, 30)), "29 s, with the refit of four"
+
+
+def test_groups_grow_with_the_time(make_pace):
+    sizes = []
+    for limit in (10, 1000, 100_000):
+        pace = make_pace(limit)
+        assert pace.group_size(1) == 1
+        pace.group_ended(DEFAULT_CONFIG["n_steps"])
+        sizes.append(pace.group_size(1))
+
+    assert sizes[0] == 1 and sizes == sorted(set(sizes))
