@@ -169,6 +169,7 @@ def fake_costs(monkeypatch):
         cost(NetworkRun, "advance", lambda run, n_steps: step_s * n_steps * n_networks(run))
         monkeypatch.setattr(NetworkModel, "from_tensors", read_slowly)
         monkeypatch.setattr("autometa._deadline.time", clock)
+        monkeypatch.setattr("autometa.estimators._base._used", [True])
         return clock
 
     return use
