@@ -71,8 +71,8 @@ def test_a_trial_starts_only_where_a_few_steps_and_the_refit_fit(make_pace):
     needed_s = (0.2 + 1.6 + 0.3) + (0.2 + 0.3 + 0.8)
 
     assert not make_pace(needed_s).may_start(1)
-    assert make_pace(needed_s / 0.7).may_start(1)
-    assert not make_pace(needed_s / 0.7).may_start(2)
+    assert make_pace(needed_s / 0.8).may_start(1)
+    assert not make_pace(needed_s / 0.8).may_start(2)
 
 
 def test_costs_are_those_measured(make_pace, clock):
@@ -96,8 +96,8 @@ def test_costs_are_those_measured(make_pace, clock):
 def test_steps_are_taken_only_where_the_next_point_of_the_curve_is_reached(make_pace, clock):
     needed_s = (20 * 0.15 + 0.8) + (0.2 + 30 * 0.15 + 0.8)
 
-    assert make_pace(needed_s / 0.7).may_go_on(run_of(10, 30))
-    assert not make_pace(needed_s / 0.8).may_go_on(run_of(10, 30))
+    assert make_pace(needed_s / 0.8).may_go_on(run_of(10, 30))
+    assert not make_pace(needed_s / 0.9).may_go_on(run_of(10, 30))
 
 
 def test_the_refit_takes_as_many_networks_as_fit_and_ends_in_time_to_read(make_pace, clock):
@@ -117,7 +117,7 @@ def test_after_the_first_group_the_refit_of_several_networks_is_provided_for(mak
     first, later = make_pace(100), make_pace(100)
 
     later.group_ended(30)
-    clock.now = 73.0
+    clock.now = 75.0
 
     assert first.may_go_on(run_of(28, 30)), "7 s, with the refit of one network"
     assert not later.may_go_on(run_of(28, 30)), "22 s, with the refit of four"
