@@ -15,7 +15,7 @@ FEWEST_STEPS = 2
 #: A step's first guess: so many times what reading as many rows takes, by the square of rows.
 STEP_OF_READING = 3.0
 #: Nothing may take more than this share of the time left.
-MARGIN = 0.85
+MARGIN = 0.9
 #: Of the time left after the first trials, what the refit may take.
 REFIT_SHARE = 0.5
 

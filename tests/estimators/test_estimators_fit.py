@@ -189,7 +189,7 @@ def test_where_time_is_up_few_rows_are_looked_up(make_model, fake_costs, monkeyp
 
     sizes = [
         len(make_model(0, time_limit=limit).fit(X, Y)._model_.context["weight"])
-        for limit in (1.5, 3.0, None)
+        for limit in (2.5, 4.0, None)
     ]
 
     assert sizes == [16, 60, 60]
