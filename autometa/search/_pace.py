@@ -14,6 +14,8 @@ from autometa.families.adapted_network import (
 FEWEST_STEPS = 2
 #: A step's first guess: so many times what reading as many rows takes, by the square of rows.
 STEP_OF_READING = 3.0
+#: A fold's predictions, in float32, take so much of what reading all rows in float64 takes.
+PREDICTING_OF_READING = 0.7
 #: Nothing may take more than this share of the time left.
 MARGIN = 0.9
 #: Of the time left after the first trials, what the refit may take.
@@ -34,18 +36,19 @@ class Pace:
     propose_s : float
         Seconds that proposing weights took, the first guess of a fold's.
     read_s : float
-        Seconds that reading the labelled rows took, so that a network can predict: the first
-        guess of what a fold's predictions take, and of a step.
+        Seconds that reading the labelled rows took, so that a network can predict; what a
+        fold's predictions and a step take is guessed from it.
 
     Attributes
     ----------
-    propose_s, step_s, read_s : float
-        Seconds of one network.
+    propose_s, step_s, predict_s, read_s : float
+        Seconds of one network: predicting is that of a fold, reading that of the refit.
     """
 
     def __init__(self, deadline, *, n_bags=1, n_rows=1, propose_s=0.0, read_s=0.0):
         self.deadline, self.n_bags = deadline, n_bags
         self.propose_s, self.read_s = propose_s, read_s
+        self.predict_s = PREDICTING_OF_READING * read_s
         share = min(n_rows, MAX_STEP_ROWS) / min(n_rows, MAX_CONTEXT_ROWS)
         self.step_s = STEP_OF_READING * share**2 * read_s
         self._has_stepped = False
@@ -95,11 +98,11 @@ class Pace:
             return
         cost_s = self._cost_s()
         if n_steps == 0:
-            known_s = self.propose_s + self.read_s
+            known_s = self.propose_s + self.predict_s
             factor = max(cost_s / known_s, 0.8) if known_s else 1.0
-            self.propose_s, self.read_s = self.propose_s * factor, self.read_s * factor
+            self.propose_s, self.predict_s = self.propose_s * factor, self.predict_s * factor
         else:
-            self.read_s = max(cost_s - self.step_s, 0.8 * self.read_s)
+            self.predict_s = max(cost_s - self.step_s, 0.8 * self.predict_s)
         self._note(self._n_networks)
 
     def may_go_on(self, run):
@@ -114,7 +117,7 @@ class Pace:
         n_more = run.next_report - run.n_steps
         most_steps = max(run.next_report, self._best_n_steps or 0)
         refit_s = self._refit_s(most_steps, self._n_reserved)
-        return self._fits(self._n_networks * (n_more * self.step_s + self.read_s) + refit_s)
+        return self._fits(self._n_networks * (n_more * self.step_s + self.predict_s) + refit_s)
 
     def group_ended(self, best_n_steps):
         """Note which number of steps is the best so far."""
@@ -138,7 +141,7 @@ class Pace:
     def _trial_s(self, n_steps):
         """Seconds of a trial on one fold."""
         n_reports = sum(step < n_steps for step in REPORT_STEPS) + 1
-        return self.propose_s + n_reports * self.read_s + n_steps * self.step_s
+        return self.propose_s + n_reports * self.predict_s + n_steps * self.step_s
 
     def _refit_s(self, n_steps, n_bags):
         """Seconds of adapting a configuration on all rows; the proposal is there already."""
