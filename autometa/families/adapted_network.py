@@ -29,9 +29,7 @@ REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 30
 #: ``learned_sgd``, a factor on the step sizes that meta-training found for each tensor.
 ADAMW_LR = 1e-3
 #: Factors on it for what says how rows are looked up: logarithms and weights of the size of 1.
-LOOKUP_LR = dict.fromkeys(
-    ("relevance", "log_gamma", "kernel_logits", "log_noise", "log_lookup_scale", "gate"), 100.0
-)
+LOOKUP_LR = {name: 100.0 for name in LOOKUP if name != "keys"}
 
 #: Rows that a proposal may take its statistics to rest on: as many as meta-training showed it.
 MAX_EVIDENCE_ROWS = 1_200
