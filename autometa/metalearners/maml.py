@@ -76,11 +76,12 @@ class MAML(MetaLearner):
         }
         return {**params, **lr}
 
-    def propose(self, params, support, *, is_regression, n_context=None):
+    def propose(self, params, support, *, is_regression):
         """Propose weights for one task; see :class:`ColumnStatisticsInitialiser`."""
         own = {name: param for name, param in params.items() if "log_inner_lr" not in name}
-        options = {"is_regression": is_regression, "n_context": n_context}
-        return torch.func.functional_call(self._initialiser, own, (support,), options)
+        return torch.func.functional_call(
+            self._initialiser, own, (support,), {"is_regression": is_regression}
+        )
 
     def adapt(self, params, support, *, is_regression, weights=None):
         """Move the proposal ``n_inner_steps`` steps down the support loss.
@@ -124,9 +125,7 @@ class MAML(MetaLearner):
 
     def episode_loss(self, params, support, query, *, is_regression):
         """Mix the query losses before and after adapting."""
-        before = self.propose(
-            params, support, is_regression=is_regression, n_context=MAX_CONTEXT_ROWS
-        )
+        before = self.propose(params, support, is_regression=is_regression)
         after = self.adapt(params, support, is_regression=is_regression, weights=before)
         context = first_rows(support, MAX_CONTEXT_ROWS)
         losses = (

@@ -6,7 +6,7 @@ from autometa.metalearners._base import MetaLearner
 from autometa.networks.basis import N_BASIS
 from autometa.networks.heads import ridge_head
 from autometa.networks.lookup import N_CELL_KERNELS
-from autometa.networks.settings import EMBEDDING, choose_settings
+from autometa.networks.settings import choose_settings
 from autometa.networks.trunk import embed
 
 
@@ -54,7 +54,7 @@ class RandomWeights(MetaLearner):
         """Return no step size: none is learned."""
         return {}
 
-    def propose(self, params, support, *, is_regression, n_context=None):
+    def propose(self, params, support, *, is_regression):
         """Draw weights for the table of which ``support`` holds the labelled rows."""
         generator = torch.Generator().manual_seed(self.seed)
         n_columns, n_outputs = support["X"].shape[1], support["target"].shape[1]
@@ -93,14 +93,12 @@ class RandomWeights(MetaLearner):
             "prior_share": constant(1.0),
             "gate": constant(3.0),
         }
-        # random weights owe nothing to the targets: held-out rows change none of them
         return weights | choose_settings(
             weights,
+            hidden,
             support,
             ridge,
-            lambda _: {name: weights[name] for name in EMBEDDING},
             is_regression=is_regression,
             trust=constant(1.0, 2),
             log_preference=constant(-1.0),
-            n_context=n_context or len(support["weight"]),
         )

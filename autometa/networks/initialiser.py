@@ -1,7 +1,5 @@
 """The initialiser: from the label-aware statistics of a table's columns to network weights."""
 
-from functools import partial
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -10,13 +8,8 @@ from autometa.networks._attention import ColumnAttention
 from autometa.networks.basis import N_BASIS, expand_basis
 from autometa.networks.heads import ridge_head
 from autometa.networks.lookup import N_CELL_KERNELS
-from autometa.networks.settings import EMBEDDING, choose_settings
+from autometa.networks.settings import choose_settings
 from autometa.networks.trunk import embed
-
-#: Rows that a proposal may take its statistics to rest on: as many as meta-training showed it.
-MAX_EVIDENCE_ROWS = 1_200
-#: Rows that a proposal without a fold reads, so that choosing costs little on large tables.
-MAX_FOLD_ROWS = 2_048
 
 
 class ColumnStatisticsInitialiser(nn.Module):
@@ -82,7 +75,7 @@ class ColumnStatisticsInitialiser(nn.Module):
                 part[8] = -1.0
             self.biases.weight.mul_(0.3)
 
-    def forward(self, support, *, is_regression, n_context=None):
+    def forward(self, support, *, is_regression):
         """Propose weights for the table of which ``support`` holds the labelled rows.
 
         Parameters
@@ -90,8 +83,6 @@ class ColumnStatisticsInitialiser(nn.Module):
         support : dict of Tensor
             As from :func:`autometa.episodes.make_rows`.
         is_regression : bool
-        n_context : int, default=None
-            Rows that the network will look up, the first ones; None means all.
 
         Returns
         -------
@@ -103,36 +94,6 @@ class ColumnStatisticsInitialiser(nn.Module):
             ``log_noise``, ``log_lookup_scale``, ``prior_share`` and ``gate`` () and, for classes,
             ``log_ratio_scale`` ().
         """
-        weights, scalars = self._propose(support, is_regression)
-        log_ridge, log_scale, _, _, _, _, *trust, log_preference = scalars[:9]
-        ridge = {"log_ridge": log_ridge, "log_scale": log_scale}
-        head, head_bias = ridge_head(
-            embed(weights, support), support, **ridge, is_regression=is_regression
-        )
-        settings = choose_settings(
-            weights,
-            support,
-            ridge,
-            partial(self._propose_embedding, support, is_regression),
-            is_regression=is_regression,
-            trust=torch.stack(trust).exp(),
-            log_preference=log_preference,
-            n_context=n_context or len(support["weight"]),
-        )
-        return {**weights, **settings, "head": head, "head_bias": head_bias}
-
-    def _propose_embedding(self, support, is_regression, weight):
-        """Propose what embeds rows, from (at most so many) rows of other weights."""
-        rows = {name: support[name][:MAX_FOLD_ROWS] for name in ("X", "membership")}
-        rows = {**support, **rows, "weight": weight[:MAX_FOLD_ROWS]}
-        weights, _ = self._propose(rows, is_regression)
-        return {name: weights[name] for name in EMBEDDING}
-
-    def _propose(self, support, is_regression):
-        """Propose all but the head and what the rows choose; also give the scalars."""
-        weight = support["weight"]
-        weight = weight * (MAX_EVIDENCE_ROWS / weight.sum()).clamp(max=1)
-        support = {**support, "weight": weight}
         tokens = self._column_tokens(support, is_regression)
         column_mask = support["column_mask"]
         n_columns = column_mask.sum().clamp(min=1)  # a table may have no column that tells
@@ -140,7 +101,8 @@ class ColumnStatisticsInitialiser(nn.Module):
         table = self.table_mlp((tokens * column_mask.unsqueeze(-1)).sum(0) / n_columns)
         first_bias, gain, second_bias = self.biases(table).chunk(3, dim=-1)
         scalars = self.scalars(table).chunk(2)[int(is_regression)]
-        _, _, gate, log_noise, log_lookup_scale, prior_share = scalars[:6]
+        log_ridge, log_scale, gate, log_noise, log_lookup_scale, prior_share = scalars[:6]
+        trust, log_preference = scalars[6:8].exp(), scalars[8]
         log_gamma, kernel_logits = scalars[9:].tensor_split([self.config["n_heads"] + 1])
         weights = {
             "first": blocks * (column_mask / n_columns.sqrt()).view(-1, 1, 1),
@@ -157,7 +119,19 @@ class ColumnStatisticsInitialiser(nn.Module):
             "prior_share": prior_share,
             "gate": gate,
         }
-        return weights, scalars
+        hidden = embed(weights, support)
+        ridge = {"log_ridge": log_ridge, "log_scale": log_scale}
+        head, head_bias = ridge_head(hidden, support, **ridge, is_regression=is_regression)
+        settings = choose_settings(
+            weights,
+            hidden,
+            support,
+            ridge,
+            is_regression=is_regression,
+            trust=trust,
+            log_preference=log_preference,
+        )
+        return {**weights, **settings, "head": head, "head_bias": head_bias}
 
     def describe_table(self, support, is_regression):
         """Give the numbers that every column hears about the table as a whole.

@@ -126,7 +126,11 @@ def solve(weights, reading, context):
     ----------
     Patacchiola et al., "Bayesian Meta-Learning for the Few-Shot Setting via Deep Kernels", 2020.
     """
-    dual = dual_of(_kernel(weights, reading), weights["log_noise"], reading, context)
+    root = context["weight"].sqrt().unsqueeze(-1)
+    system = _system(_kernel(weights, reading), weights["log_noise"], root)
+    factor = torch.linalg.cholesky_ex(system)[0]
+    deviation = context["target"] - reading["target_mean"]
+    dual = root * torch.cholesky_solve(root * deviation, factor)
     kept = {name: tensor for name, tensor in reading.items() if name != "at.hidden"}
     return {**kept, "dual": dual, "linear": reading["at.hidden"][:, 0].T @ dual}
 
@@ -143,21 +147,18 @@ def leave_one_out(weights, reading, context):
     ----------
     Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, section 5.4.2.
     """
+    return leave_one_out_of(_kernel(weights, reading), weights["log_noise"], reading, context)
+
+
+def leave_one_out_of(kernel, log_noise, reading, context):
+    """Do as :func:`leave_one_out` does, by a given kernel (n_context, n_context)."""
     root = context["weight"].sqrt().unsqueeze(-1)
-    system = _system(_kernel(weights, reading), weights["log_noise"], root)
     # by Cholesky: batched LU of several threads fails in some builds of MKL
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky_ex(system)[0])
+    factor = torch.linalg.cholesky_ex(_system(kernel, log_noise, root))[0]
+    inverse = torch.cholesky_inverse(factor)
     deviation = context["target"] - reading["target_mean"]
     own = inverse.diagonal().unsqueeze(-1) * root.clamp(min=1e-3)
     return deviation - inverse @ (root * deviation) / own
-
-
-def dual_of(kernel, log_noise, reading, context):
-    """Solve for the coefficients of a kernel (n_context, n_context); (n_context, n_outputs)."""
-    root = context["weight"].sqrt().unsqueeze(-1)
-    factor = torch.linalg.cholesky_ex(_system(kernel, log_noise, root))[0]
-    deviation = context["target"] - reading["target_mean"]
-    return root * torch.cholesky_solve(root * deviation, factor)
 
 
 def _kernel(weights, reading):
