@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from autometa.evaluation import FoldScorer, evaluate_group
 from autometa.families import space
-from autometa.families.adapted_network import DEFAULT_CONFIG
+from autometa.families.adapted_network import DEFAULT_CONFIG, first_config
 from autometa.search._pace import Pace
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def run_search(
     """
     distributions = space(is_regression=task.is_regression)
     if not study.trials:
-        first = {name: DEFAULT_CONFIG[name] for name in distributions}
+        first = first_config(len(task.y), is_regression=task.is_regression)
         study.enqueue_trial(first, user_attrs={"autometa:origin": "default"})
     scorer = FoldScorer(task, folds, metric)
     pace = Pace(deadline, n_folds=len(folds.train_weight), n_bags=n_bags, proposal_s=proposal_s)
