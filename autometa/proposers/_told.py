@@ -82,6 +82,39 @@ def told_merits(scores, prior):
     return merits, log_weight + slope.sum(axis=0)
 
 
+def ranked_merits(scores, merits, weights):
+    """Translate told scores to merits by their order alone, for scores of another metric.
+
+    The k-th best is given what the k-th best of the same configurations has on known tasks, on
+    average; equal scores share the mean of theirs.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_told,)
+        Finite.
+    merits : ndarray of shape (n_told, n_tasks)
+        Of the same configurations on the known tasks.
+    weights : ndarray of shape (n_tasks,)
+
+    Returns
+    -------
+    ndarray of shape (n_told,)
+
+    Examples
+    --------
+    >>> merits = np.array([[0.0, 1.0], [1.0, 0.5], [0.2, 0.2]])
+    >>> ranked_merits(np.array([10.0, -3.0, 10.0]), merits, np.array([0.5, 0.5])).tolist()
+    [0.675, 0.1, 0.675]
+    """
+    levels = np.sort(merits, axis=0) @ weights
+    order = np.argsort(scores, kind="stable")
+    _, same = np.unique(scores[order], return_inverse=True)
+    shared = np.bincount(same, weights=levels) / np.bincount(same)
+    told = np.empty(len(scores))
+    told[order] = shared[same]
+    return told
+
+
 def normalised(log_weight):
     """Weights that add up to 1."""
     return np.exp(log_weight - logsumexp(log_weight))
