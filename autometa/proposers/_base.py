@@ -87,6 +87,8 @@ class Search:
 
     Attributes
     ----------
+    origin : str
+        What the next proposal comes from: "surrogate", "nearest tasks" or "portfolio".
     neighbours : list of str
         The known tasks that count most, where the new one resembles some more than others.
     ood_score : float

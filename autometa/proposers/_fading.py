@@ -22,11 +22,20 @@ class FadingSearch(Search):
 
     def __init__(self, search, portfolio, share):
         super().__init__(search._pool, search._weights)
+        self.neighbours, self.ood_score = search.neighbours, search.ood_score
         self._search, self._portfolio, self._share = search, portfolio, share
         self._n_told = 0
 
+    @property
+    def _share_now(self):
+        return self._share * max(0.0, 1.0 - self._n_told / _N_TRIALS)
+
+    @property
+    def origin(self):
+        return self._portfolio.origin if self._share_now > 0.5 else self._search.origin
+
     def _values(self):
-        share = self._share * max(0.0, 1.0 - self._n_told / _N_TRIALS)
+        share = self._share_now
         self._grow_portfolio()
         if share >= 1.0:
             return self._portfolio._values()

@@ -152,12 +152,16 @@ class SurrogateSearch(Search):
             self._ahead = np.vstack([self._ahead, self._row(place, half)[0]])
         return (self._ahead**2).sum(axis=0)
 
+    @property
+    def origin(self):
+        return "surrogate"
+
     def _asked(self, place):
         self._pending.append(place)
 
     def _expected(self, places):
-        if places != self._pending:
-            self._pending = list(dict.fromkeys(places))
+        before, self._pending = self._pending, list(dict.fromkeys(places))
+        if self._pending[: len(before)] != before:
             self._ahead = np.empty((0, len(self._pool)))
 
     def _row(self, place, half):

@@ -46,6 +46,10 @@ class PortfolioSearch(Search):
         self._regret = self._regrets()
         self._reached = np.full(len(weights), 2.0)
 
+    @property
+    def origin(self):
+        return "nearest tasks" if self.neighbours else "portfolio"
+
     def _values(self):
         gain = np.maximum(self._reached - self._regret, 0.0) @ self._weights
         # Where nothing is left to gain: the best on average.
