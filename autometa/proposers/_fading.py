@@ -37,12 +37,14 @@ class FadingSearch(Search):
     def _values(self):
         share = self._share_now
         self._grow_portfolio()
+        static = self._portfolio._values()
+        # A static portfolio holds what was evaluated; what was drawn comes after it.
+        static[self._pool.n_stored :] = static.min() - 1.0
         if share >= 1.0:
-            return self._portfolio._values()
+            return static
         learned = self._search._values()
         if share <= 0.0:
             return learned
-        static = self._portfolio._values()
         return (1.0 - share) * _normalised(learned) + share * _normalised(static)
 
     def gain_left(self):

@@ -31,6 +31,8 @@ class Pool:
     is_left : ndarray of bool, shape (n_pool,)
     places : ndarray of int, shape (n_pool,)
         In the table; -1 for configurations that nobody evaluated.
+    n_stored : int
+        The first ones are stored or given; those after them are drawn or were told.
     """
 
     def __init__(self, table, candidates, rng, n_new, fit=None):
@@ -44,9 +46,11 @@ class Pool:
         if self.is_open:
             stored = table.configs.to_dict("records")
             self.add([self._fit(_active(config)) for config in stored])
+            self.n_stored = len(self)
             self.add(self.draw(n_new))
         else:
             self.add(_read_candidates(candidates))
+            self.n_stored = len(self)
 
     def __len__(self):
         return len(self.configs)

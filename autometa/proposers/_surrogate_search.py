@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from autometa.proposers._base import Search
 from autometa.proposers._normalise import SOFT, to_regret_of_merit
-from autometa.proposers._told import ScalePrior, normalised, ranked_merits, told_merits
+from autometa.proposers._told import ScalePrior, normalised, ranked_merits, told_levels, told_merits
 
 _FAILED = -0.26  # the merit of a poor configuration, where nothing better is known
 _NOISE = 1e-4
@@ -92,7 +92,8 @@ class SurrogateSearch(Search):
         inverse = inverse.T @ inverse
         away = inverse @ (merits - self._mean[self._places])
         left_out = merits - away / np.diag(inverse)
-        return rank_correlation(left_out[is_known], np.array(self._scores)[is_known])
+        told = told_levels(np.array(self._scores)[is_known])
+        return rank_correlation(left_out[is_known], told)
 
     def _forecast(self, place):
         mean, _, weight, _, _ = self._posterior()

@@ -13,10 +13,12 @@ CONFIG = "autometa:config"
 HANDED_OVER = "autometa:handed_over"
 USED_UP, CONTRADICTED = "used up", "contradicted"
 
-#: Scores from which the evidence is looked at, and the agreement below which it contradicts.
-MIN_EVIDENCE, MIN_AGREEMENT = 10, 0.0
+#: Scores from which the evidence is looked at, and the agreement below which it contradicts. On
+#: stored results of 84 data sets, 7 % were given up within 30 trials, and 75 % with the scores of
+#: configurations exchanged at random.
+MIN_EVIDENCE, MIN_AGREEMENT = 12, 0.1
 #: Expected gain, as a share of the spread of scores, below which nothing is left to gain.
-MIN_GAIN = 1e-3
+MIN_GAIN = 5e-4
 #: Proposals in one study; and told trials, which all cost time at every proposal.
 MAX_PROPOSALS, MAX_TOLD = 60, 150
 
@@ -106,7 +108,7 @@ class Replay:
             return
         others = [trial for trial in trials if trial.number != number]
         finished = [t for t in others if t.state.is_finished() and t.number not in self._told]
-        if any([self.space.see(trial.distributions) for trial in finished]):
+        if any([self.space.see(t.distributions, _left_alone(t)) for t in finished]):
             self._search, self._told = None, {}
             finished = [trial for trial in others if trial.state.is_finished()]
         if self._search is None:
@@ -151,7 +153,15 @@ class Replay:
         n_proposed = sum(CONFIG in trial.system_attrs for trial in trials)
         if n_proposed >= MAX_PROPOSALS or len(self._told) >= MAX_TOLD:
             return USED_UP
-        n_scores = sum(np.isfinite(score) for score in self._told.values())
-        if n_scores >= MIN_EVIDENCE and self._search.agreement() < MIN_AGREEMENT:
+        if sum(np.isfinite(score) for score in self._told.values()) < MIN_EVIDENCE:
+            return None
+        if self._search.agreement() < MIN_AGREEMENT:
             return CONTRADICTED
         return USED_UP if self._search.gain_left() < MIN_GAIN else None
+
+
+def _left_alone(trial):
+    """Proposed hyperparameters that a trial never asked for, though it came to its end."""
+    if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        return ()
+    return set(trial.system_attrs.get(CONFIG, ())) - set(trial.params)

@@ -19,20 +19,28 @@ class UserSpace:
     def __init__(self, names, defaults):
         self.names, self.defaults = set(names), defaults
         self.seen = {}
+        self.left_alone = set()
 
-    def see(self, distributions):
+    def see(self, distributions, planned=()):
         """Take in the distributions of a trial.
+
+        Parameters
+        ----------
+        distributions : dict of str to optuna distribution
+        planned : collection of str
+            Hyperparameters that it had values for, if it had asked.
 
         Returns
         -------
         bool
             Whether anything is new.
         """
-        before = dict(self.seen)
+        before = dict(self.seen), set(self.left_alone)
         for name, distribution in distributions.items():
             if name in self.names:
                 self.seen[name] = _widen(self.seen.get(name), distribution)
-        return before != self.seen
+        self.left_alone = self.left_alone.union(planned) - set(self.seen)
+        return before != (self.seen, self.left_alone)
 
     def fit(self, config):
         """Bring a configuration into the study's space, as far as that is known.
@@ -46,8 +54,10 @@ class UserSpace:
                     value = closest_value(value, self.seen[name])
                 except LookupError:
                     pass
-            elif self.seen:
-                value = self.defaults.get(name, value)
+            elif self.seen and name in self.defaults:
+                value = self.defaults[name]
+            elif name in self.left_alone:
+                continue
             fitted[name] = value
         return fitted
 

@@ -20,12 +20,13 @@ _N_RETRIES = 3
 class MetaSampler(optuna.samplers.BaseSampler):
     """Sample what other tasks' trials suggest, updated by the study's own; then as another sampler.
 
-    The knowledge is asked as long as it helps. It is *used up* where it expects no more gain, or
-    after 60 proposals; it is *contradicted* where, from ten scores on, it foretells them no better
-    than chance: the rank correlation of each score with what the knowledge and all the other
-    scores lead to expect is below 0. From then on the base sampler takes over, for every worker of
-    the study. It also answers whatever the knowledge does not know: foreign hyperparameters and
-    categories, and studies with several objectives.
+    The knowledge is asked as long as it helps. From twelve scores on, it is *used up* where less
+    than 0.05 % of the spread of scores is expected to be gained, and *contradicted* where it
+    foretells scores hardly better than chance: where each score's rank correlation with what the
+    knowledge and all the other scores lead to expect is below 0.1. After 60 proposals it is used
+    up in any case. From then on the base sampler takes over, for every worker of the study. It
+    also answers whatever the knowledge does not know: foreign hyperparameters and categories, and
+    studies with several objectives.
 
     All state is in the study's trials, so workers may share a storage and come and go. Trials that
     run or wait count as giving what is expected of them: parallel workers get different proposals.

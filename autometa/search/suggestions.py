@@ -7,9 +7,12 @@ from autometa.proposers import SurrogateProposer
 from autometa.search._proposing import default_values, describe, find_knowledge, find_proposer
 from autometa.search._replay import ask
 from autometa.search._user_space import UserSpace
+from autometa.space import check_space
 
 
-def suggest(X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default"):
+def suggest(
+    X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default", space=None
+):
     """Propose configurations for a table, from what others scored on other tables.
 
     Parameters
@@ -24,6 +27,9 @@ def suggest(X=None, y=None, *, family, n=10, metafeatures=None, knowledge="defau
         In place of computed ones, under the names that the knowledge has.
     knowledge : "default", path or Knowledge, default="default"
         "default" is what ships with the package.
+    space : dict of str to optuna distribution, optional
+        What will be tuned, where that is not the whole space of the knowledge: values are brought
+        into these ranges, and the hyperparameters that are not named stay at their defaults.
 
     Returns
     -------
@@ -48,11 +54,14 @@ def suggest(X=None, y=None, *, family, n=10, metafeatures=None, knowledge="defau
     >>> first.config, round(first.predicted_score, 2), first.origin
     ({'k': 9}, 0.82, 'surrogate')
     """
-    search, _ = _start(X, y, family, n, metafeatures, knowledge)
+    seen = [] if space is None else [check_space(space)]
+    search, _ = _start(X, y, family, n, metafeatures, knowledge, seen)
     return _ask_all(search, n)
 
 
-def warm_start(study, X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default"):
+def warm_start(
+    study, X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default", space=None
+):
     """Put the configurations that :func:`suggest` gives into a study, to be tried next.
 
     Whatever sampler the study has, it goes on after them and learns from them. Configurations
@@ -63,10 +72,12 @@ def warm_start(study, X=None, y=None, *, family, n=10, metafeatures=None, knowle
     Parameters
     ----------
     study : optuna.Study
-        Of any direction. Where it has trials, proposals are brought into its ranges; hyperparameters
-        that it does not tune are ignored by Optuna.
+        Of any direction.
     X, y, family, n, metafeatures, knowledge
         As of :func:`suggest`.
+    space : dict of str to optuna distribution, optional
+        What the study tunes, by default what its trials have. Give it where a new study has other
+        ranges than the knowledge: Optuna takes enqueued values that are out of range.
 
     Returns
     -------
@@ -88,7 +99,9 @@ def warm_start(study, X=None, y=None, *, family, n=10, metafeatures=None, knowle
     >>> study.best_params, study.best_trial.user_attrs["autometa:origin"]
     ({'k': 9}, 'surrogate')
     """
-    search, space = _start(X, y, family, n, metafeatures, knowledge, _distributions(study))
+    of_trials = _distributions(study)
+    seen = of_trials if space is None else [check_space(space)]
+    search, space = _start(X, y, family, n, metafeatures, knowledge, seen)
     enqueued, n_before = [], len(study.get_trials(deepcopy=False))
     for proposal in _ask_all(search, n):
         tuned = {k: v for k, v in proposal.config.items() if k in space.seen or not space.seen}
@@ -106,7 +119,8 @@ def _start(X, y, family, n, metafeatures, knowledge, distributions=()):
         raise InvalidInputError(f"n must be an integer >= 1, got {n!r}.")
     knowledge = find_knowledge(knowledge, family)
     metafeatures, is_regression = describe(X, y, metafeatures, knowledge)
-    proposer = find_proposer(knowledge, family, is_regression, SurrogateProposer)
+    # The order of scores is all that a sampler takes: both then share one proposer.
+    proposer = find_proposer(knowledge, family, is_regression, SurrogateProposer, by_rank=True)
     space = UserSpace(proposer.space, default_values(proposer, is_regression))
     for of_trial in distributions:
         space.see(of_trial)
