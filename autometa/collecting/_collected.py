@@ -52,7 +52,6 @@ class Collected:
             kept + [name for name in self.evaluations.columns if name.startswith("hp_")]
         ]
 
-
     def to_knowledge(self):
         """Make knowledge of it, with the families' own spaces.
 

@@ -12,6 +12,7 @@ from autometa.proposers._score_table import ScoreTable
 
 _N_NEIGHBOURS = 3
 
+
 class Forecast(NamedTuple):
     """What to expect of a configuration, by other tasks and by what was told.
 

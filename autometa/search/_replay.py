@@ -108,7 +108,8 @@ class Replay:
             return
         others = [trial for trial in trials if trial.number != number]
         finished = [t for t in others if t.state.is_finished() and t.number not in self._told]
-        if any([self.space.see(t.distributions, _left_alone(t)) for t in finished]):
+        news = [self.space.see(trial.distributions, _left_alone(trial)) for trial in finished]
+        if any(news):
             self._search, self._told = None, {}
             finished = [trial for trial in others if trial.state.is_finished()]
         if self._search is None:

@@ -10,9 +10,7 @@ from autometa.search._user_space import UserSpace
 from autometa.space import check_space
 
 
-def suggest(
-    X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default", space=None
-):
+def suggest(X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default", space=None):
     """Propose configurations for a table, from what others scored on other tables.
 
     Parameters
