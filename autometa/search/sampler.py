@@ -175,6 +175,8 @@ class MetaSampler(optuna.samplers.BaseSampler):
         """Find the proposal for a trial: made at its first question, and the same for the rest."""
         with self._lock:
             replay, storage = self._replay_of(study), study._storage
+            if replay.is_recorded:
+                return None
             if trial.number in replay.proposals:
                 return replay.proposals[trial.number]
             proposal = None
