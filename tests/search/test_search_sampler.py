@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 
 import numpy as np
 import optuna
@@ -335,6 +336,25 @@ def test_a_table_is_described_and_tasks_of_the_other_kind_are_left_out(rng):
         asked.append(study.ask().suggest_int("k", 1, 9))
 
     assert asked == [1, 9]
+
+
+def test_a_proposal_at_200_trials_takes_less_than_20_ms(make_sampler, monkeypatch):
+    for name, value in {"MAX_TOLD": 1000, "MIN_GAIN": 0.0, "MIN_AGREEMENT": -2.0}.items():
+        monkeypatch.setattr(_replay, name, value)
+    study = optuna.create_study(direction="maximize")
+    study.sampler = optuna.samplers.RandomSampler(seed=0)
+    study.optimize(objective, n_trials=195)
+    study.sampler = make_sampler()
+    study.optimize(objective, n_trials=1)  # reads what is there
+    seconds = []
+
+    for _ in range(5):
+        start = time.process_time()
+        study.optimize(objective, n_trials=1)
+        seconds.append(time.process_time() - start)
+
+    assert origins(study)[-6:] == ["surrogate"] * 6
+    assert min(seconds) < 0.02
 
 
 def test_bad_input_is_told_with_the_way_out(knowledge, tmp_path):
