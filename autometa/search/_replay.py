@@ -19,6 +19,8 @@ USED_UP, CONTRADICTED = "used up", "contradicted"
 MIN_EVIDENCE, MIN_AGREEMENT = 12, 0.1
 #: Expected gain, as a share of the spread of scores, below which nothing is left to gain.
 MIN_GAIN = 5e-4
+#: Scores in a row without a better one, after which nothing is left to gain either.
+PATIENCE = 20
 #: Proposals in one study; and told trials, which all cost time at every proposal.
 MAX_PROPOSALS, MAX_TOLD = 60, 150
 
@@ -154,8 +156,11 @@ class Replay:
         n_proposed = sum(CONFIG in trial.system_attrs for trial in trials)
         if n_proposed >= MAX_PROPOSALS or len(self._told) >= MAX_TOLD:
             return USED_UP
-        if sum(np.isfinite(score) for score in self._told.values()) < MIN_EVIDENCE:
+        scores = [score for score in self._told.values() if np.isfinite(score)]
+        if len(scores) < MIN_EVIDENCE:
             return None
+        if len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE:
+            return USED_UP
         if self._search.agreement() < MIN_AGREEMENT:
             return CONTRADICTED
         return USED_UP if self._search.gain_left() < MIN_GAIN else None

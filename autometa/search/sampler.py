@@ -20,13 +20,14 @@ _N_RETRIES = 3
 class MetaSampler(optuna.samplers.BaseSampler):
     """Sample what other tasks' trials suggest, updated by the study's own; then as another sampler.
 
-    The knowledge is asked as long as it helps. From twelve scores on, it is *used up* where less
-    than 0.05 % of the spread of scores is expected to be gained, and *contradicted* where it
-    foretells scores hardly better than chance: where each score's rank correlation with what the
-    knowledge and all the other scores lead to expect is below 0.1. After 60 proposals it is used
-    up in any case. From then on the base sampler takes over, for every worker of the study. It
-    also answers whatever the knowledge does not know: foreign hyperparameters and categories, and
-    studies with several objectives.
+    The knowledge is asked as long as it helps. It is *used up*, from twelve scores on, where less
+    than 0.05 % of the spread of scores is expected to be gained, or where 20 scores in a row
+    brought nothing better; and after 60 proposals in any case. It is *contradicted*, from twelve
+    scores on, where it foretells them hardly better than chance: where the rank correlation of
+    the scores with what the knowledge and all the other scores lead to expect is below 0.1. From
+    then on the base sampler takes over, for every worker of the study. It also answers whatever
+    the knowledge does not know: foreign hyperparameters and categories, and studies with several
+    objectives.
 
     All state is in the study's trials, so workers may share a storage and come and go. Trials that
     run or wait count as giving what is expected of them: parallel workers get different proposals.

@@ -113,6 +113,19 @@ def test_knowledge_is_used_up_where_nothing_is_left_to_gain(make_sampler, knowle
     assert {"portfolio", "sampler"} == set(origins(study))
 
 
+def test_knowledge_is_used_up_where_many_scores_in_a_row_bring_nothing_better(
+    make_sampler, monkeypatch
+):
+    monkeypatch.setattr(_replay, "PATIENCE", 11)
+    monkeypatch.setattr(_replay, "MIN_AGREEMENT", -2.0)
+    study = optuna.create_study(direction="maximize", sampler=make_sampler())
+
+    study.optimize(lambda trial: objective(trial) + (trial.number == 0), n_trials=14)
+
+    assert attributes(study, "handed_over").index("used up") == 12
+    assert set(origins(study)[12:]) == {"sampler"}
+
+
 def test_there_is_a_limit_to_proposals(make_sampler, monkeypatch):
     monkeypatch.setattr(_replay, "MAX_PROPOSALS", 3)
     study = optuna.create_study(direction="maximize", sampler=make_sampler())
@@ -339,8 +352,10 @@ def test_a_table_is_described_and_tasks_of_the_other_kind_are_left_out(rng):
 
 
 def test_a_proposal_at_200_trials_takes_less_than_20_ms(make_sampler, monkeypatch):
-    for name, value in {"MAX_TOLD": 1000, "MIN_GAIN": 0.0, "MIN_AGREEMENT": -2.0}.items():
-        monkeypatch.setattr(_replay, name, value)
+    for name in ("MAX_TOLD", "PATIENCE"):
+        monkeypatch.setattr(_replay, name, 1000)
+    for name in ("MIN_GAIN", "MIN_AGREEMENT"):
+        monkeypatch.setattr(_replay, name, -2.0)
     study = optuna.create_study(direction="maximize")
     study.sampler = optuna.samplers.RandomSampler(seed=0)
     study.optimize(objective, n_trials=195)
