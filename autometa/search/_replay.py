@@ -13,9 +13,9 @@ CONFIG = "autometa:config"
 HANDED_OVER = "autometa:handed_over"
 USED_UP, CONTRADICTED = "used up", "contradicted"
 
-#: Scores from which the evidence is looked at, and the agreement below which it contradicts. On
-#: stored results of 84 data sets, 7 % were given up within 30 trials, and 75 % with the scores of
-#: configurations exchanged at random.
+#: Scores from which the evidence is looked at, and the agreement below which it contradicts. A
+#: higher agreement or an earlier look gives up knowledge that is right, a lower one keeps wrong
+#: knowledge for longer.
 MIN_EVIDENCE, MIN_AGREEMENT = 12, 0.1
 #: Expected gain, as a share of the spread of scores, below which nothing is left to gain.
 MIN_GAIN = 5e-4
