@@ -31,9 +31,6 @@ ADAMW_LR = 1e-3
 #: Factors on it for what says how rows are looked up: logarithms and weights of the size of 1.
 LOOKUP_LR = {name: 100.0 for name in LOOKUP if name != "keys"}
 
-#: Rows that a proposal may take its statistics to rest on: as many as meta-training showed it.
-MAX_EVIDENCE_ROWS = 1_200
-
 HEAD = ("head", "head_bias")
 ADAPTED_TENSORS = {
     "all": ("first", "first_bias", "gain", "second", "second_bias", *HEAD, *LOOKUP),
@@ -400,8 +397,6 @@ def _propose(learner, params, task, weight, rng, device):
     rows = _draw_rows(
         task, weight, max(MAX_CONTEXT_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng, present_first=True
     )
-    n_rows = min(weight.sum(), MAX_EVIDENCE_ROWS)
-    rows["weight"] = rows["weight"] * (n_rows / rows["weight"].sum())
     with torch.no_grad():
         return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
 

@@ -11,6 +11,9 @@ from autometa.networks.lookup import N_CELL_KERNELS
 from autometa.networks.settings import choose_settings
 from autometa.networks.trunk import embed
 
+#: Rows that a proposal may take its statistics to rest on: as many as meta-training showed it.
+MAX_EVIDENCE_ROWS = 1_200
+
 
 class ColumnStatisticsInitialiser(nn.Module):
     """Propose the weights of a small network for one table.
@@ -141,7 +144,7 @@ class ColumnStatisticsInitialiser(nn.Module):
         Tensor of shape (n_table_numbers,)
             Logarithms of the numbers of rows, columns and classes; whether it is a regression.
         """
-        n_rows = support["weight"].sum()
+        n_rows = support["weight"].sum().clamp(max=MAX_EVIDENCE_ROWS)
         return torch.stack(
             [
                 n_rows.log() / 5,
@@ -154,6 +157,7 @@ class ColumnStatisticsInitialiser(nn.Module):
     def _column_tokens(self, support, is_regression):
         basis = expand_basis(support["X"], support["column_mask"])  # (n_rows, n_columns, N_BASIS)
         weight, membership = support["weight"], support["membership"]
+        weight = weight * (MAX_EVIDENCE_ROWS / weight.sum()).clamp(max=1)
         n_rows = weight.sum()
         mean = torch.einsum("n,ndb->db", weight, basis) / n_rows
         variance = torch.einsum("n,ndb->db", weight, basis.square()) / n_rows - mean.square()
