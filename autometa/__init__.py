@@ -4,10 +4,23 @@ from importlib import import_module
 
 from autometa.estimators import AutoMetaClassifier, AutoMetaRegressor, load
 
-__all__ = ["AutoMetaClassifier", "AutoMetaRegressor", "Knowledge", "load"]
+__all__ = [
+    "AutoMetaClassifier",
+    "AutoMetaRegressor",
+    "Knowledge",
+    "MetaSampler",
+    "load",
+    "suggest",
+    "warm_start",
+]
 
 # Imported when first used: they need packages that take long to load.
-_LATER = {"Knowledge": "autometa.knowledge"}
+_LATER = {
+    "Knowledge": "autometa.knowledge",
+    "MetaSampler": "autometa.search",
+    "suggest": "autometa.search",
+    "warm_start": "autometa.search",
+}
 
 
 def __getattr__(name):

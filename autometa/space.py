@@ -143,6 +143,38 @@ def default_value(distribution):
     return _from_unit(0.5, distribution)
 
 
+def closest_value(value, distribution):
+    """Find the value of a distribution that comes closest.
+
+    Raises
+    ------
+    LookupError
+        Where none corresponds: another category, or a text where a number is needed.
+
+    Examples
+    --------
+    >>> closest_value(31.6, IntDistribution(10, 30)), closest_value("True", CategoricalDistribution(
+    ...     [True, False]))
+    (30, True)
+    >>> closest_value(0.37, FloatDistribution(0.0, 1.0, step=0.25))
+    0.25
+    """
+    value = plain_value(value)
+    if isinstance(distribution, CategoricalDistribution):
+        place = _place_of(value, distribution)
+        if place is None:
+            raise LookupError(f"{value!r} is none of {distribution.choices}")
+        return distribution.choices[place]
+    number = np.nan if isinstance(value, bool) else _as_number(value)
+    if np.isnan(number):
+        raise LookupError(f"{value!r} is no number")
+    low, high, step = distribution.low, distribution.high, distribution.step
+    number = min(max(number, low), high)
+    if step is not None and not distribution.log:
+        number = min(low + step * round((number - low) / step), high)
+    return int(round(number)) if isinstance(distribution, IntDistribution) else float(number)
+
+
 def fit_to_space(config, space, *, defaults=None):
     """Make a foreign configuration one of a space; every change is warned of.
 

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from autometa.families import NetworkRun
+from autometa.families import NetworkRun, first_config
 from autometa.knowledge import Initialisation
 from benchmarks.halves import corpus_tasks, halve
 from benchmarks.results_file import ResultsFile
@@ -32,7 +32,7 @@ SETTINGS = {
     "random": {"step_size": 1.0, "weight_decay": 0.1, "dropout": 0.0},
     "closed_form": {"step_size": 10.0, "weight_decay": 0.1, "dropout": 0.3},
     "look_up": {"step_size": 1.0, "weight_decay": 0.1, "dropout": 0.3},
-    "warm": {"step_size": 0.3, "weight_decay": 0.1, "dropout": 0.0},
+    "warm": {"step_size": "first trial's", "weight_decay": 0.1, "dropout": 0.0},
 }
 #: Random tensors; and their head in closed form. Then a stricter rival, reported beside them: the
 #: look at labelled rows in closed form as well, on random tensors.
@@ -110,6 +110,14 @@ def follow(task, X_test, y_test, configs, initialisation, *, seed, steps, may_st
     return curves
 
 
+def _resolve(config, task):
+    """Put in the step size of the estimator's first trial, which depends on the table's size."""
+    if config["step_size"] != "first trial's":
+        return config
+    first = first_config(len(task.y), is_regression=task.is_regression)
+    return {**config, "step_size": first["step_size"]}
+
+
 def _is_stale(curve):
     best_step, step = min(curve, key=curve.get), max(curve)
     return step - best_step >= max(PATIENCE, PATIENCE_FACTOR * best_step)
@@ -159,7 +167,7 @@ def run_starts(
                 begin = time.process_time()
                 curves = follow(
                     *encoded,
-                    configs,
+                    [_resolve(config, encoded[0]) for config in configs],
                     knowledge if is_warm else cold_start(start, seed),
                     seed=seed,
                     steps=[s for s in TEST_STEPS if s <= (WARM_STEPS if is_warm else MAX_STEPS)],

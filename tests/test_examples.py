@@ -35,7 +35,15 @@ def run_python(*arguments, folder, **environment):
     return ended.stdout
 
 
-@pytest.mark.parametrize("name", ["first_fit", "csv_from_the_command_line", "meta_train_your_own"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "first_fit",
+        "csv_from_the_command_line",
+        "meta_train_your_own",
+        "warm_start_your_own_study",
+    ],
+)
 def test_an_example_runs_as_a_plain_script(name, tmp_path):
     printed = run_python(ROOT / "examples" / f"{name}.py", folder=tmp_path)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from autometa.cli import collect, fit, meta_train, predict
+from autometa.cli import collect, fit, meta_train, predict, suggest
 from autometa.cli._errors import OneLineErrors
 
 __all__ = ["app", "main"]
@@ -12,13 +12,14 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="autometa",
     cls=OneLineErrors,
-    help="Meta-learned networks for tables: fit, predict, and meta-train your own knowledge.",
+    help="Meta-learned networks for tables: fit, predict, suggest hyperparameters, and learn "
+    "from tables of your own.",
     epilog="Each command shows its options and an example: autometa fit --help",
     add_completion=False,
     rich_markup_mode=None,  # plain help: quick, and it stays as written
     pretty_exceptions_enable=False,
 )
-for command in (fit, predict, meta_train, collect):
+for command in (fit, predict, suggest, meta_train, collect):
     app.command(command.NAME, epilog=command.EXAMPLE)(command.run)
 
 

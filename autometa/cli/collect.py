@@ -76,7 +76,7 @@ def run(
     device: Annotated[str, typer.Option(help="Of the adapted network: auto, cpu or cuda.")] = "cpu",
     debug: Debug = False,
 ):
-    """Evaluate configurations on many tables, for proposals to learn from.
+    """Evaluate configurations on many tables, for `autometa suggest` to learn from.
 
     Every table gets the same configurations of a family: its default, and others that fill its
     search space. Ctrl-C ends it; what is finished stays, and the same command goes on.
@@ -95,20 +95,25 @@ def run(
     initialisation = _load_initialisation(knowledge)
     progress = _Progress(len(tasks))
     bar = ProgressBar(progress.describe)
-    with bar, parallel_config(**_backend(scheduler, n_jobs)):
-        collected = collect(
-            tasks,
-            names,
-            n_configs,
-            out,
-            time_limit_s=time_limit,
-            max_rows=max_rows,
-            n_folds=n_folds,
-            seed=seed,
-            initialisation=initialisation,
-            device=find_device(device) if "adapted_network" in names else "cpu",
-            on_progress=progress.follow,
-        )
+    try:
+        with bar, parallel_config(**_backend(scheduler, n_jobs)):
+            collected = collect(
+                tasks,
+                names,
+                n_configs,
+                out,
+                time_limit_s=time_limit,
+                max_rows=max_rows,
+                n_folds=n_folds,
+                seed=seed,
+                initialisation=initialisation,
+                device=find_device(device) if "adapted_network" in names else "cpu",
+                on_progress=progress.follow,
+            )
+    except KeyboardInterrupt:
+        _save_knowledge(out)
+        raise
+    _save_knowledge(out)
     _report(out, collected)
 
 
@@ -127,6 +132,17 @@ def _load_initialisation(folder):
     from autometa.knowledge import Initialisation
 
     return Initialisation.load(folder)
+
+
+def _save_knowledge(out):
+    """Beside what was collected, write what `autometa suggest` reads: of all that is finished."""
+    from autometa.collecting import read_collected
+
+    if not (out / "tasks.jsonl").is_file():
+        return
+    collected = read_collected(out)
+    if len(collected.evaluations):
+        collected.to_knowledge().save(out)
 
 
 def _backend(scheduler, n_jobs):

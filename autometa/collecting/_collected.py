@@ -7,7 +7,7 @@ import pandas as pd
 
 from autometa.collecting._records import read_records
 from autometa.exceptions import ArtefactError
-from autometa.families import FAMILIES
+from autometa.families import FAMILIES, find_family
 
 TASKS_FILE = "tasks.jsonl"
 KEYS = ("task", "family", "config", "step", "score", "cost_s", "status", "message")
@@ -51,6 +51,27 @@ class Collected:
         return self.evaluations[
             kept + [name for name in self.evaluations.columns if name.startswith("hp_")]
         ]
+
+    def to_knowledge(self):
+        """Make knowledge of it, with the families' own spaces.
+
+        Returns
+        -------
+        Knowledge
+        """
+        from autometa.knowledge import Knowledge, versions  # brings torch, which workers go without
+
+        spaces = {}
+        for name in self.evaluations["family"].unique():
+            family = find_family(name)
+            spaces[name] = family.space(is_regression=True) | family.space(is_regression=False)
+        return Knowledge.from_evaluations(
+            self.for_knowledge(),
+            self.metafeatures,
+            spaces,
+            tasks={record["name"]: record for record in self.tasks},
+            provenance={"source": "collect", "settings": self.settings, "versions": versions()},
+        )
 
 
 def read_collected(folder, families=None):

@@ -131,11 +131,10 @@ class AutoMetaEstimator(BaseEstimator):
         from autometa._device import find_device
         from autometa.estimators._splits import find_folds
         from autometa.families import adapt_model
-        from autometa.families.adapted_network import DEFAULT_CONFIG, space
+        from autometa.families.adapted_network import first_config
         from autometa.search import open_study, run_search
 
-        names = space(is_regression=task.is_regression)
-        self.proposals_ = [{name: DEFAULT_CONFIG[name] for name in names}]
+        self.proposals_ = [first_config(len(task.y), is_regression=task.is_regression)]
         # Without a seed the folds are still the same in every fit, so that a study can resume.
         rng = as_generator(0 if self.random_state is None else self.random_state)
         folds = find_folds(

@@ -10,7 +10,7 @@ from autometa.families._table_model import TableModel
 from autometa.families._task import EncodedTask, Folds
 
 # These need torch, which other families do not.
-_OF_THE_NETWORK = ("NetworkRun", "adapt_model", "propose_model", "space")
+_OF_THE_NETWORK = ("NetworkRun", "adapt_model", "first_config", "propose_model", "space")
 
 __all__ = [
     "EncodedTask",
@@ -24,6 +24,7 @@ __all__ = [
     "default_config",
     "drop_inactive",
     "find_family",
+    "first_config",
     "propose_model",
     "read_config",
     "space",

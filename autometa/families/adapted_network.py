@@ -29,12 +29,7 @@ REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 30
 #: ``learned_sgd``, a factor on the step sizes that meta-training found for each tensor.
 ADAMW_LR = 1e-3
 #: Factors on it for what says how rows are looked up: logarithms and weights of the size of 1.
-LOOKUP_LR = dict.fromkeys(
-    ("relevance", "log_gamma", "kernel_logits", "log_noise", "log_lookup_scale", "gate"), 100.0
-)
-
-#: Rows that a proposal may take its statistics to rest on: as many as meta-training showed it.
-MAX_EVIDENCE_ROWS = 1_200
+LOOKUP_LR = {name: 100.0 for name in LOOKUP if name != "keys"}
 
 HEAD = ("head", "head_bias")
 ADAPTED_TENSORS = {
@@ -45,7 +40,7 @@ ADAPTED_TENSORS = {
 
 CONDITIONS = {}
 
-#: The first configuration tried, chosen on the meta-development families.
+#: What a configuration that lacks something means, chosen on the meta-development families.
 DEFAULT_CONFIG = {
     "optimiser": "adamw",
     "step_size": 0.3,
@@ -55,6 +50,27 @@ DEFAULT_CONFIG = {
     "label_smoothing": 0.0,
     "adapted_tensors": "all",
 }
+
+
+def first_config(n_rows, *, is_regression):
+    """Return the configuration to try first on a table.
+
+    The more rows, the larger the steps that bring something; chosen on the meta-development
+    families.
+
+    Parameters
+    ----------
+    n_rows : int
+    is_regression : bool
+
+    Examples
+    --------
+    >>> [first_config(n, is_regression=False)["step_size"] for n in (100, 600, 10_000)]
+    [0.1, 0.4, 2.0]
+    """
+    step_size = float(np.clip(n_rows / (3_000 if is_regression else 1_500), 0.1, 2.0))
+    config = {**DEFAULT_CONFIG, "step_size": step_size}
+    return {name: config[name] for name in space(is_regression=is_regression)}
 
 
 def space(*, is_regression):
@@ -385,8 +401,6 @@ def _propose(learner, params, task, weight, rng, device):
     rows = _draw_rows(
         task, weight, max(MAX_CONTEXT_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng, present_first=True
     )
-    n_rows = min(weight.sum(), MAX_EVIDENCE_ROWS)
-    rows["weight"] = rows["weight"] * (n_rows / rows["weight"].sum())
     with torch.no_grad():
         return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -139,7 +140,7 @@ class Knowledge:
         joined = pd.concat(objects, ignore_index=True).infer_objects()
         return joined, self.metafeatures.copy()
 
-    def filter(self, *, exclude=(), families=None):
+    def filter(self, *, exclude=(), families=None, is_regression=None):
         """Leave tasks or families out.
 
         Parameters
@@ -150,6 +151,8 @@ class Knowledge:
             fingerprint the tasks that it matches.
         families : sequence of str, optional
             Families of models to keep; all by default.
+        is_regression : bool, optional
+            Keep tasks whose target is of this kind, and those of which that is not known.
 
         Returns
         -------
@@ -178,6 +181,9 @@ class Knowledge:
                 for one in prints
             )
         }
+        if is_regression is not None:
+            other = ("binary", "multiclass") if is_regression else ("regression",)
+            left_out |= {name for name, about in self.tasks.items() if about.get("kind") in other}
         tables = {}
         for family in keep:
             table = self.tables[family]
@@ -290,6 +296,11 @@ class Knowledge:
         write_files(Path(folder), contents)
 
     @classmethod
+    def default(cls):
+        """Return the evaluations that ship with the package (read once); empty if none do."""
+        return _load_shipped()
+
+    @classmethod
     def load(cls, folder):
         """Read what :meth:`save` wrote, checking format, version and checksums.
 
@@ -333,6 +344,12 @@ class Knowledge:
     def _with_tables(self, tables):
         spaces = {family: self.spaces[family] for family in tables}
         return type(self)(tables, self.metafeatures, spaces, self.tasks, self.provenance)
+
+
+@cache
+def _load_shipped():
+    folder = Path(__file__).parent / "shipped" / "evaluations"
+    return Knowledge.load(folder) if (folder / DESCRIPTION).is_file() else Knowledge()
 
 
 def _tasks_of(tables):

@@ -15,7 +15,7 @@ from autometa.knowledge._folder import read_description, version_of, write_files
 from autometa.metalearners import METALEARNERS
 
 FORMAT = "autometa-initialisation"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TENSORS, PROVENANCE = "initialisation.safetensors", "initialisation.json"
 
 

@@ -13,8 +13,10 @@ MAX_CONTEXT_ROWS = 160
 #: Tensors that say how an adapted network looks up rows.
 LOOKUP = (
     *("keys", "relevance", "log_gamma", "kernel_logits"),
-    *("log_noise", "log_lookup_scale", "gate"),
+    *("log_noise", "log_lookup_scale", "log_ratio_scale", "gate"),
 )
+
+ONLY_FOR_CLASSES = ("log_ratio_scale",)
 
 
 class MAML(MetaLearner):
@@ -116,7 +118,9 @@ class MAML(MetaLearner):
     def inner_lr(self, params, *, is_regression):
         """Return the learned step size of every adapted tensor."""
         return {
-            name: params[f"log_inner_lr.{name}"][int(is_regression)].exp() for name in self.adapted
+            name: params[f"log_inner_lr.{name}"][int(is_regression)].exp()
+            for name in self.adapted
+            if not (is_regression and name in ONLY_FOR_CLASSES)
         }
 
     def episode_loss(self, params, support, query, *, is_regression):

@@ -5,7 +5,8 @@ import torch
 from autometa.metalearners._base import MetaLearner
 from autometa.networks.basis import N_BASIS
 from autometa.networks.heads import ridge_head
-from autometa.networks.lookup import choose_settings
+from autometa.networks.lookup import N_CELL_KERNELS
+from autometa.networks.settings import choose_settings
 from autometa.networks.trunk import embed
 
 
@@ -86,12 +87,18 @@ class RandomWeights(MetaLearner):
             "keys": normal(n_hidden, self.n_heads, self.n_key, scale=n_hidden**-0.5),
             "relevance": constant(1.0, n_columns, N_BASIS) * support["column_mask"].unsqueeze(-1),
             "log_gamma": constant(0.0, self.n_heads + 1),
-            "kernel_logits": constant(0.0, self.n_heads + 2),
+            "kernel_logits": constant(0.0, self.n_heads + 1 + N_CELL_KERNELS),
             "log_noise": constant(-1.5),
             "log_lookup_scale": log_scale,
             "prior_share": constant(1.0),
             "gate": constant(3.0),
         }
         return weights | choose_settings(
-            weights, hidden, support, ridge, is_regression=is_regression
+            weights,
+            hidden,
+            support,
+            ridge,
+            is_regression=is_regression,
+            trust=constant(1.0, 2),
+            log_preference=constant(-1.0),
         )

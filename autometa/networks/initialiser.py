@@ -7,8 +7,12 @@ from torch.nn import functional
 from autometa.networks._attention import ColumnAttention
 from autometa.networks.basis import N_BASIS, expand_basis
 from autometa.networks.heads import ridge_head
-from autometa.networks.lookup import choose_settings
+from autometa.networks.lookup import N_CELL_KERNELS
+from autometa.networks.settings import choose_settings
 from autometa.networks.trunk import embed
+
+#: Rows that a proposal may take its statistics to rest on: as many as meta-training showed it.
+MAX_EVIDENCE_ROWS = 1_200
 
 
 class ColumnStatisticsInitialiser(nn.Module):
@@ -46,7 +50,7 @@ class ColumnStatisticsInitialiser(nn.Module):
             "n_heads": n_heads,
             "n_key": n_key,
         }
-        self._n_scalars = 8 + (n_heads + 1) + (n_heads + 2)
+        self._n_scalars = 9 + (n_heads + 1) + (n_heads + 1 + N_CELL_KERNELS)
         n_class_numbers = 2 * N_BASIS + 4
         self.class_mlp = nn.Sequential(
             nn.Linear(n_class_numbers, n_token), nn.GELU(), nn.Linear(n_token, n_token)
@@ -69,7 +73,9 @@ class ColumnStatisticsInitialiser(nn.Module):
             for part, log_scale in zip(self.scalars.bias.chunk(2), (1.5, 0.0), strict=True):
                 part.zero_()
                 # ridge strength, output scale, gate; then noise, scale, share of prior, two trusts
+                # and the preference for logarithms
                 part[:8] = torch.tensor([-3.0, log_scale, 0.0, -1.5, log_scale, 0.5, -1.0, -1.0])
+                part[8] = -1.0
             self.biases.weight.mul_(0.3)
 
     def forward(self, support, *, is_regression):
@@ -87,8 +93,9 @@ class ColumnStatisticsInitialiser(nn.Module):
             ``first`` (n_columns, N_BASIS, n_hidden), ``first_bias``, ``gain``, ``second_bias``
             (n_hidden,), ``second`` (n_hidden, n_hidden), ``head`` (n_hidden, n_outputs),
             ``head_bias`` (n_outputs,), ``keys`` (n_hidden, n_heads, n_key), ``relevance``
-            (n_columns, N_BASIS), ``log_gamma`` (n_heads + 1,), ``kernel_logits`` (n_heads + 2,),
-            ``log_noise``, ``log_lookup_scale``, ``prior_share`` and ``gate`` ().
+            (n_columns, N_BASIS), ``log_gamma`` (n_heads + 1,), ``kernel_logits`` (n_heads + 4,),
+            ``log_noise``, ``log_lookup_scale``, ``prior_share`` and ``gate`` () and, for classes,
+            ``log_ratio_scale`` ().
         """
         tokens = self._column_tokens(support, is_regression)
         column_mask = support["column_mask"]
@@ -98,10 +105,8 @@ class ColumnStatisticsInitialiser(nn.Module):
         first_bias, gain, second_bias = self.biases(table).chunk(3, dim=-1)
         scalars = self.scalars(table).chunk(2)[int(is_regression)]
         log_ridge, log_scale, gate, log_noise, log_lookup_scale, prior_share = scalars[:6]
-        trust, (log_gamma, kernel_logits) = (
-            scalars[6:8].exp(),
-            scalars[8:].split([self.config["n_heads"] + 1, self.config["n_heads"] + 2]),
-        )
+        trust, log_preference = scalars[6:8].exp(), scalars[8]
+        log_gamma, kernel_logits = scalars[9:].tensor_split([self.config["n_heads"] + 1])
         weights = {
             "first": blocks * (column_mask / n_columns.sqrt()).view(-1, 1, 1),
             "first_bias": first_bias,
@@ -121,7 +126,13 @@ class ColumnStatisticsInitialiser(nn.Module):
         ridge = {"log_ridge": log_ridge, "log_scale": log_scale}
         head, head_bias = ridge_head(hidden, support, **ridge, is_regression=is_regression)
         settings = choose_settings(
-            weights, hidden, support, ridge, is_regression=is_regression, trust=trust
+            weights,
+            hidden,
+            support,
+            ridge,
+            is_regression=is_regression,
+            trust=trust,
+            log_preference=log_preference,
         )
         return {**weights, **settings, "head": head, "head_bias": head_bias}
 
@@ -133,7 +144,7 @@ class ColumnStatisticsInitialiser(nn.Module):
         Tensor of shape (n_table_numbers,)
             Logarithms of the numbers of rows, columns and classes; whether it is a regression.
         """
-        n_rows = support["weight"].sum()
+        n_rows = support["weight"].sum().clamp(max=MAX_EVIDENCE_ROWS)
         return torch.stack(
             [
                 n_rows.log() / 5,
@@ -146,6 +157,7 @@ class ColumnStatisticsInitialiser(nn.Module):
     def _column_tokens(self, support, is_regression):
         basis = expand_basis(support["X"], support["column_mask"])  # (n_rows, n_columns, N_BASIS)
         weight, membership = support["weight"], support["membership"]
+        weight = weight * (MAX_EVIDENCE_ROWS / weight.sum()).clamp(max=1)
         n_rows = weight.sum()
         mean = torch.einsum("n,ndb->db", weight, basis) / n_rows
         variance = torch.einsum("n,ndb->db", weight, basis.square()) / n_rows - mean.square()

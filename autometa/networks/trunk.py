@@ -6,6 +6,7 @@ from torch.nn import functional
 from autometa.networks.basis import expand_basis
 from autometa.networks.heads import class_prior
 from autometa.networks.lookup import (
+    class_log_ratio,
     leave_one_out,
     place,
     predict_deviation,
@@ -96,9 +97,10 @@ def _combine(weights, context, hidden, deviation, *, is_regression):
     outputs = hidden @ weights["head"] + weights["head_bias"]
     if deviation is not None:
         looked_up = weights["log_lookup_scale"].exp() * deviation
-        if is_regression:
-            mean = (context["weight"] @ context["target"]) / context["weight"].sum()
-        else:
+        mean = (context["weight"] @ context["target"]) / context["weight"].sum()
+        if not is_regression:
+            ratio = class_log_ratio(deviation, mean) * context["class_mask"]
+            looked_up = looked_up + weights["log_ratio_scale"].exp() * ratio
             mean = weights["prior_share"] * class_prior(context).log()
         outputs = outputs + torch.sigmoid(weights["gate"]) * (looked_up + mean - outputs)
     return outputs if is_regression else outputs + (context["class_mask"] - 1) * 1e9

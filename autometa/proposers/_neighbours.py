@@ -1,16 +1,46 @@
 """How much each training task says about a new one, by a forest over meta-features."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from autometa.exceptions import InvalidInputError
+from autometa.proposers._distances import TaskDistances, familiarity
 
 _N_TREES = 300
 _N_TARGETS = 20
 _N_PARTS = 5
 _MIN_TASKS = 8  # with fewer, no forest is grown and all tasks count alike
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """Where a new task stands among the known ones.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_tasks,)
+        How much each known task counts; they add up to 1.
+    near : ndarray of shape (n_tasks,)
+        The same by likeness alone, as if it were wholly to be believed.
+    trust : float
+        Share of ``near`` in ``weights``; 0 without meta-features and far from everything.
+    ood_score : float
+        Out-of-distribution score, see :class:`~autometa.proposers._distances.TaskDistances`; NaN
+        without meta-features.
+    """
+
+    weights: np.ndarray
+    near: np.ndarray
+    trust: float
+    ood_score: float
+
+    @property
+    def portfolio_share(self):
+        """How far proposals fade to the static portfolio."""
+        return 1.0 - familiarity(self.ood_score)
 
 
 class TaskNeighbours:
@@ -50,6 +80,7 @@ class TaskNeighbours:
             return
         self._sorted = [np.sort(column[np.isfinite(column)]) for column in values.T]
         X = self._scale(values[self.described])
+        self._distances = TaskDistances(values[self.described], self._scale)
         Y = _principal(merit[self.described])
         rng = np.random.default_rng(0)
         self._grow(X, Y)
@@ -63,8 +94,8 @@ class TaskNeighbours:
         self.crossed[np.ix_(self.described, self.described)] = crossed
         self.trust = self._believe(merit)
 
-    def weights_of(self, metafeatures):
-        """Weigh the training tasks for a new one.
+    def place(self, metafeatures):
+        """Find out where a new task stands.
 
         Parameters
         ----------
@@ -72,20 +103,20 @@ class TaskNeighbours:
 
         Returns
         -------
-        weights : ndarray of shape (n_tasks,)
-            They add up to 1.
-        is_known : bool
-            False where there are no meta-features: all tasks weigh the same.
+        NewTask
         """
+        nowhere = NewTask(self.uniform, self.uniform, 0.0, float("nan"))
         if metafeatures is None or self.forest is None:
-            return self.uniform, False
+            return nowhere
         values = self._read(metafeatures)
         if not np.isfinite(values).any():
-            return self.uniform, False
-        weights = np.zeros(self.n_tasks)
+            return nowhere
+        near = np.zeros(self.n_tasks)
         leaves = _leaves(self.forest, self._scale(values[None]))
-        weights[self.described] = _weights(self._leaves, leaves, self._sizes)[0]
-        return weights, True
+        near[self.described] = _weights(self._leaves, leaves, self._sizes)[0]
+        ood_score = self._distances.score(values)
+        trust = self.trust * familiarity(ood_score)
+        return NewTask(trust * near + (1 - trust) * self.uniform, near, trust, ood_score)
 
     def _grow(self, X, Y):
         self.forest = _forest().fit(X, Y)

@@ -21,6 +21,8 @@ class Pool:
     rng : numpy.random.Generator
     n_new : int
         How many to draw from the space where no candidates are given.
+    fit : callable, optional
+        Brings a configuration into the space at hand, where no candidates are given.
 
     Attributes
     ----------
@@ -29,10 +31,12 @@ class Pool:
     is_left : ndarray of bool, shape (n_pool,)
     places : ndarray of int, shape (n_pool,)
         In the table; -1 for configurations that nobody evaluated.
+    n_stored : int
+        The first ones are stored or given; those after them are drawn or were told.
     """
 
-    def __init__(self, table, candidates, rng, n_new):
-        self.table, self.rng = table, rng
+    def __init__(self, table, candidates, rng, n_new, fit=None):
+        self.table, self.rng, self._fit = table, rng, fit or dict
         self.is_open = candidates is None
         self.configs, self.place_of = [], {}
         self.points = np.empty((0, table.points.shape[1]))
@@ -40,10 +44,13 @@ class Pool:
         self.places = np.empty(0, dtype=int)
         self.weights = np.empty((0, len(table.points)))  # rows of stored ones stay 0
         if self.is_open:
-            self.add([_active(config) for config in table.configs.to_dict("records")])
+            stored = table.configs.to_dict("records")
+            self.add([self._fit(_active(config)) for config in stored])
+            self.n_stored = len(self)
             self.add(self.draw(n_new))
         else:
             self.add(_read_candidates(candidates))
+            self.n_stored = len(self)
 
     def __len__(self):
         return len(self.configs)
@@ -77,22 +84,22 @@ class Pool:
         self.is_left = np.r_[self.is_left, np.full(len(new), is_left)]
         return len(new)
 
-    def spread(self, values, start=0):
+    def spread(self, values, start=0, stop=None):
         """Carry values of the stored configurations over to those of the pool.
 
         Parameters
         ----------
         values : ndarray of shape (n_configs,) or (n_configs, n)
-        start : int
-            Leave out the first ones of the pool.
+        start, stop : int
+            Of the part of the pool to carry over to.
         """
-        places = self.places[start:]
+        places = self.places[start:stop]
         carried = values[places]
         is_new = places < 0
         if is_new.any():
             # Interpolation falls back to the mean far away from everything.
             mean = values.mean(axis=0)
-            carried[is_new] = mean + self.weights[start:][is_new] @ (values - mean)
+            carried[is_new] = mean + self.weights[start:stop][is_new] @ (values - mean)
         return carried
 
     def find(self, config):
@@ -126,7 +133,7 @@ class Pool:
                 points[changed, block[0]] = value[changed]
             elif not _has_conditions(table):
                 points[np.ix_(changed, block)] = other[np.ix_(changed, block)]
-        return encoder.decode(points)
+        return [self._fit(config) for config in encoder.decode(points)]
 
 
 def key_items(config):

@@ -16,7 +16,12 @@ from autometa.exceptions import InvalidInputError
 from autometa.knowledge import Knowledge
 from autometa.proposers._kernel import fit_kernel
 from autometa.proposers._neighbours import TaskNeighbours
-from autometa.proposers._normalise import task_scale, to_merit, to_regret
+from autometa.proposers._normalise import (
+    task_scale,
+    to_merit,
+    to_regret,
+    to_regret_of_merit,
+)
 from autometa.space import SpaceEncoder, is_missing, plain_value
 
 _MAX_SHARED = 1000  # configurations kept where tasks share them
@@ -105,6 +110,17 @@ class ScoreTable:
     @property
     def n_tasks(self):
         return len(self.merit)
+
+    @property
+    def tasks(self):
+        """Names of the tasks."""
+        return [str(name) for name in self.metafeatures.index]
+
+    @cached_property
+    def score(self):
+        """Scores of shape (n_tasks, n_configs), in their own units; partly filled in."""
+        regret = np.clip(to_regret_of_merit(self.merit), 0.0, 2.0)
+        return self.best[:, None] - self.spread[:, None] * regret
 
     def interpolate(self, points):
         """Express points that nobody evaluated by the stored configurations.

@@ -11,6 +11,7 @@ from scipy.special import logsumexp, ndtr, ndtri
 from autometa.proposers._normalise import SOFT, to_merit
 
 _N_BEST, _N_SPREAD = 15, 9
+_LEVEL = 0.02
 
 
 class ScalePrior:
@@ -80,6 +81,56 @@ def told_merits(scores, prior):
     merits = to_merit(regret)
     slope = -np.log(np.maximum(regret, -0.9 * SOFT) + SOFT) - np.log(spread)
     return merits, log_weight + slope.sum(axis=0)
+
+
+def ranked_merits(scores, merits, weights):
+    """Translate told scores to merits by their order alone, for scores of another metric.
+
+    The k-th best is given what the k-th best of the same configurations has on known tasks, on
+    average; scores that are nearly equal share the mean of theirs.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_told,)
+        Finite.
+    merits : ndarray of shape (n_told, n_tasks)
+        Of the same configurations on the known tasks.
+    weights : ndarray of shape (n_tasks,)
+
+    Returns
+    -------
+    ndarray of shape (n_told,)
+
+    Examples
+    --------
+    >>> merits = np.array([[0.0, 1.0], [1.0, 0.5], [0.2, 0.2]])
+    >>> ranked_merits(np.array([10.0, -3.0, 10.0]), merits, np.array([0.5, 0.5])).tolist()
+    [0.675, 0.1, 0.675]
+    """
+    levels = np.sort(merits, axis=0) @ weights
+    scores = told_levels(scores)
+    order = np.argsort(scores, kind="stable")
+    _, same = np.unique(scores[order], return_inverse=True)
+    shared = np.bincount(same, weights=levels) / np.bincount(same)
+    told = np.empty(len(scores))
+    told[order] = shared[same]
+    return told
+
+
+def told_levels(scores):
+    """Tell apart scores by steps of 2 % of their range, from 0 for the best downwards.
+
+    Where a search has come to a plateau, the order on it says nothing. The worst tenth has no say
+    in the range.
+
+    Examples
+    --------
+    >>> told_levels(np.array([0.8, 0.799, 0.3, 0.0])).tolist()
+    [0.0, 0.0, -35.0, -56.0]
+    """
+    best = scores.max()
+    step = _LEVEL * (best - np.quantile(scores, 0.1))
+    return np.ceil((scores - best) / step) if step > 0 else scores
 
 
 def normalised(log_weight):

@@ -9,7 +9,7 @@ class NearestTasksProposer(Proposer):
 
     How similar tasks are is learned: a forest predicts scores by meta-features, and tasks that
     share its leaves are near. As far as cross-validation does not trust it, all tasks count alike,
-    and so they do without meta-features.
+    and so they do without meta-features and far from everything known.
 
     Parameters
     ----------
@@ -40,6 +40,5 @@ class NearestTasksProposer(Proposer):
         self.trust = self._neighbours.trust
 
     def _search(self, pool, metafeatures):
-        near, is_known = self._neighbours.weights_of(metafeatures)
-        trust = self.trust if is_known else 0.0
-        return PortfolioSearch(pool, trust * near + (1 - trust) * self._neighbours.uniform)
+        new = self._neighbours.place(metafeatures)
+        return PortfolioSearch(pool, new.weights, new)

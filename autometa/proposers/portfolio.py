@@ -38,21 +38,37 @@ class PortfolioSearch(Search):
     ----------
     pool : Pool
     weights : ndarray of shape (n_tasks,)
+    new_task : NewTask, optional
     """
 
-    def __init__(self, pool, weights):
-        super().__init__(pool)
-        self._weights = weights
+    def __init__(self, pool, weights, new_task=None):
+        super().__init__(pool, weights, new_task)
         self._regret = self._regrets()
         self._reached = np.full(len(weights), 2.0)
+
+    @property
+    def origin(self):
+        return "nearest tasks" if self.neighbours else "portfolio"
 
     def _values(self):
         gain = np.maximum(self._reached - self._regret, 0.0) @ self._weights
         # Where nothing is left to gain: the best on average.
         return gain - 1e-6 * (self._regret @ self._weights)
 
+    def gain_left(self):
+        """Mean regret that the next configuration takes from the known tasks."""
+        gain = np.maximum(self._reached - self._regret[self._pool.is_left], 0.0) @ self._weights
+        return float(gain.max(initial=0.0))
+
     def _asked(self, place):
         self._reached = np.minimum(self._reached, self._regret[place])
+
+    def _told(self, place, score):
+        self._asked(place)
+
+    def _expected(self, places):
+        for place in places:
+            self._asked(place)
 
     def _grown(self, n_before):
         self._regret = np.vstack([self._regret, self._regrets(n_before)])

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from autometa.evaluation import FoldScorer, evaluate_group
 from autometa.families import space
-from autometa.families.adapted_network import DEFAULT_CONFIG
+from autometa.families.adapted_network import DEFAULT_CONFIG, first_config
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def run_search(
     try:
         while _is_unfinished(study, n_done, n_trials) and pace.may_start(n_folds):
             if not study.trials:
-                first = {name: DEFAULT_CONFIG[name] for name in distributions}
+                first = first_config(len(task.y), is_regression=task.is_regression)
                 study.enqueue_trial(first, user_attrs={"autometa:origin": "default"})
             n_asked = group_size if n_trials is None else min(group_size, n_trials - n_done)
             n_asked = min(n_asked, pace.group_size(n_folds))

@@ -38,7 +38,7 @@ def failing():
     return failing
 
 
-@pytest.mark.parametrize("command", ["fit", "predict", "meta-train", "collect"])
+@pytest.mark.parametrize("command", ["fit", "predict", "suggest", "meta-train", "collect"])
 def test_the_help_of_a_command_shows_an_example(run, command):
     shown = run(command, "--help")
 

@@ -117,6 +117,8 @@ def test_ctrl_c_keeps_what_is_finished(make_corpus, run, collect, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # a job in the background of a shell ignores it, and its children with it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         for _ in range(2400):

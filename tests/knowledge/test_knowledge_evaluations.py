@@ -224,3 +224,28 @@ def test_tasks_may_be_named_by_numbers():
     knowledge = Knowledge.from_evaluations(evaluations, metafeatures)
 
     assert knowledge.metafeatures.loc["37", "0"] == 2.0
+
+
+def test_tasks_of_the_other_kind_are_left_out_and_unknown_ones_kept():
+    rows = pd.DataFrame({"task": list("abcd"), "family": "knn", "hp_k": 1, "score": 0.5})
+    kinds = {"a": "binary", "b": "multiclass", "c": "regression"}
+    tasks = {name: {"kind": kind} for name, kind in kinds.items()}
+    knowledge = Knowledge.from_evaluations(rows, None, tasks=tasks)
+
+    assert list(knowledge.filter(is_regression=True).tasks) == ["c", "d"]
+    assert list(knowledge.filter(is_regression=False).tasks) == ["a", "b", "d"]
+    assert list(knowledge.filter().tasks) == ["a", "b", "c", "d"]
+
+
+def test_the_shipped_evaluations_are_read_once_and_from_inside_the_package(monkeypatch, tmp_path):
+    from autometa.knowledge import evaluations
+
+    rows = pd.DataFrame({"task": ["a"], "family": "knn", "hp_k": [1], "score": [0.5]})
+    assert isinstance(Knowledge.default(), Knowledge)
+    assert Knowledge.default() is Knowledge.default()
+
+    monkeypatch.setattr(evaluations, "__file__", str(tmp_path / "evaluations.py"))
+    read_anew = evaluations._load_shipped.__wrapped__
+    assert read_anew().families == []
+    Knowledge.from_evaluations(rows, None).save(tmp_path / "shipped" / "evaluations")
+    assert read_anew().families == ["knn"]

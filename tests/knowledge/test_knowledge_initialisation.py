@@ -86,7 +86,7 @@ def test_foreign_json_is_refused(folder, content):
 def test_a_newer_format_is_named_with_the_one_that_is_read(folder):
     change(folder, format_version=99)
 
-    with pytest.raises(ArtefactError, match="format version 99, .* reads version 2"):
+    with pytest.raises(ArtefactError, match="format version 99, .* reads version 3"):
         Initialisation.load(folder)
 
 

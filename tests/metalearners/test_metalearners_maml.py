@@ -77,7 +77,7 @@ def test_the_step_sizes_have_the_gradient_of_central_differences(
     grads, _ = learner.meta_grad(params, stack_episodes([episode]))
 
     kind = int(episode.is_regression)
-    for name in learner.adapted:
+    for name in learner.inner_lr(params, is_regression=episode.is_regression):
         direction = {n: torch.zeros_like(p) for n, p in params.items()}
         direction[f"log_inner_lr.{name}"][kind] += 1
         expected = central_difference(lambda p: loss_of(learner, p, episode), params, direction)
@@ -109,12 +109,12 @@ def test_first_order_holds_the_inner_gradients_constant(make_maml, make_episode,
             support_loss = query_loss(
                 now, episode.support, episode.support, is_context=True, **options
             )
-            inner = torch.autograd.grad(support_loss, [now[name] for name in learner.adapted])
+            inner = torch.autograd.grad(support_loss, [now[name] for name in lr])
             weights = {
                 **weights,
                 **{
                     name: weights[name] - lr[name] * grad
-                    for name, grad in zip(learner.adapted, inner, strict=True)
+                    for name, grad in zip(lr, inner, strict=True)
                 },
             }
         losses = [
@@ -159,13 +159,14 @@ def test_adapting_leaves_the_meta_parameters_and_the_proposal_unchanged(
     episode = make_episode(n_classes=n_classes, double=True)
     options = {"is_regression": episode.is_regression}
     proposal = learner.propose(params, episode.support, **options)
+    lr = learner.inner_lr(params, **options)
     before = copy.deepcopy((params, proposal, episode.support))
 
     adapted = learner.adapt(params, episode.support, weights=proposal, **options)
 
     torch.testing.assert_close((params, proposal, episode.support), before, rtol=0, atol=0)
     for name, weight in adapted.items():
-        assert (name in learner.adapted) != torch.equal(weight, proposal[name])
+        assert (name in lr) != torch.equal(weight, proposal[name])
 
 
 @KINDS

@@ -167,3 +167,43 @@ def test_bad_input_is_told_with_what_is_accepted(knowledge, proposer, candidates
         proposer.start(candidates=candidates.iloc[:0])
     with pytest.raises(InvalidInputError, match="score must be a number"):
         proposer.start().tell({"C": 1.0}, "good")
+
+
+def test_what_runs_elsewhere_is_not_asked_until_it_is_dropped_again(proposer, candidates):
+    search = proposer.start(None, candidates=candidates)
+    rest = candidates.to_dict("records")[1:]
+
+    search.expect(rest)
+
+    assert key(search.ask()) == key(candidates.to_dict("records")[0])
+
+
+def test_expecting_is_like_asking_for_the_next_proposal(proposer):
+    one, other = (proposer.start({"size": 0.4}) for _ in range(2))
+    first = one.ask()
+
+    other.expect([first])
+
+    assert other.ask() == one.ask()
+
+
+def test_a_forecast_is_in_the_units_of_the_scores(make_evaluations, candidates):
+    table, metafeatures = make_evaluations()
+    table = table.assign(score=1e3 * table["score"], cost_s=3.0)
+    knowledge = Knowledge.from_evaluations(table, metafeatures)
+    true = 1e3 * table[table["task"] == "t4"]["score"].to_numpy() / 1e3
+
+    for make in PROPOSERS:
+        search = make(knowledge, "svm").start(metafeatures.loc["t4"])
+        forecasts = [search.forecast(config) for config in candidates.to_dict("records")]
+        scores = [forecast.score for forecast in forecasts]
+        assert all(forecast.cost_s == pytest.approx(3.0) for forecast in forecasts)
+        assert min(table["score"]) - 500 < min(scores) and max(scores) < max(table["score"]) + 500
+        if make is not PortfolioProposer:
+            assert np.corrcoef(scores, true)[0, 1] > 0.5
+
+
+def test_configurations_are_brought_into_another_space(proposer):
+    search = proposer.start({"size": 0.0}, fit=lambda config: {**config, "C": min(config["C"], 1)})
+
+    assert all(search.ask()["C"] <= 1 for _ in range(30))

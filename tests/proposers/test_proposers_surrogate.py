@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from proposers.conftest import score_of
+from scipy.stats import spearmanr
 
 from autometa import Knowledge
 from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
@@ -102,7 +103,7 @@ def test_the_posterior_is_that_of_a_gaussian_process(surrogate, candidates):
     for place in places:
         search._told(place, 0.5)
 
-    _, sd, _, _ = search._posterior()
+    sd = search._posterior().sd
 
     stored = search._pool.places
     K = covariance[np.ix_(stored, stored)]
@@ -179,3 +180,65 @@ def test_ten_proposals_take_less_than_50_ms():
 
     assert len(configs) == 10
     assert min(seconds) < 0.05
+
+
+def test_by_rank_only_the_order_of_told_scores_counts(knowledge, candidates):
+    proposer = SurrogateProposer(knowledge, "svm", by_rank=True)
+    asked = []
+    for transform in (lambda s: s, lambda s: 50 * s - 1e4):
+        search = proposer.start({"size": 0.4}, candidates=candidates)
+        for _ in range(6):
+            config = search.ask()
+            search.tell(config, transform(score_of(0.4, config["C"], config["kernel"])))
+            asked.append(config["C"])
+
+    assert asked[:6] == asked[6:]
+
+
+@pytest.mark.parametrize("by_rank", [False, True])
+def test_scores_that_follow_the_knowledge_agree_and_noise_does_not(knowledge, candidates, by_rank):
+    proposer = SurrogateProposer(knowledge, "svm", by_rank=by_rank)
+    rng = np.random.default_rng(0)
+    agreements = []
+    for is_noise in (False, True):
+        search = proposer.start(None, candidates=candidates)
+        assert np.isnan(search.agreement())
+        for _ in range(14):
+            config = search.ask()
+            score = score_of(-0.8, config["C"], config["kernel"])
+            search.tell(config, 0.5 + 0.2 * rng.normal() if is_noise else score)
+        agreements.append(search.agreement())
+
+    assert agreements[0] > 0.4 > agreements[1]
+
+
+def test_agreement_leaves_each_score_out(surrogate, candidates):
+    search = surrogate.start(None, candidates=candidates)
+    told = [3, 7, 1, 5]
+    for place in told:
+        config = candidates.iloc[place].to_dict()
+        search.tell(config, score_of(0.0, config["C"], config["kernel"]))
+    covariance = search._covariance[np.ix_(search._pool.places, search._pool.places)]
+    _, _, weight, _, merits = search._posterior()
+    merits, mean = merits @ weight, search._mean
+    expected = []
+    for left_out in range(4):
+        rest = [i for i in range(4) if i != left_out]
+        places = [told[i] for i in rest]
+        K = covariance[np.ix_(places, places)] + 1e-4 * np.eye(3)
+        away = np.linalg.solve(K, merits[rest] - mean[places])
+        expected.append(mean[told[left_out]] + covariance[told[left_out], places] @ away)
+
+    assert search.agreement() == pytest.approx(spearmanr(expected, search._scores).statistic)
+
+
+def test_less_and_less_is_left_to_gain(surrogate, candidates):
+    search = surrogate.start({"size": 0.5}, candidates=candidates)
+    assert search.gain_left() == np.inf
+    gains = []
+    for _ in range(len(candidates)):
+        config = search.ask()
+        search.tell(config, score_of(0.5, config["C"], config["kernel"]))
+        gains.append(search.gain_left())
+
+    assert gains[0] > 10 * gains[9] >= 0 and gains[-1] == 0.0

@@ -1,10 +1,46 @@
-"""Searches that take no time: short trials of a tiny network."""
+"""Searches that take no time: short trials of a tiny network; knowledge of a made-up family."""
 
 from types import SimpleNamespace
 
+import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from optuna.distributions import IntDistribution
+
+N_OTHERS = 6
+
+
+def merit_of(size, C, kernel):
+    """A smooth score: the best C grows with ``size``; the linear kernel is a little worse."""
+    return 0.9 - 0.1 * (np.log10(C) - size) ** 2 - 0.05 * (kernel == "linear")
+
+
+@pytest.fixture(scope="session")
+def knowledge():
+    """What 16 configurations scored on 30 tasks, of which one meta-feature tells all."""
+    from autometa import Knowledge
+
+    rng = np.random.default_rng(0)
+    sizes = np.linspace(-1.5, 1.5, 30)
+    kernels = rng.choice(["rbf", "linear"], 16)
+    configs = pd.DataFrame({"hp_C": 10 ** rng.uniform(-2, 2, 16), "hp_kernel": kernels})
+    gamma = 10 ** rng.uniform(-3, 1, 16)
+    configs["hp_gamma"] = np.where(kernels == "rbf", gamma, np.nan)
+    tables = []
+    for task, size in enumerate(sizes):
+        score = merit_of(size, configs["hp_C"], configs["hp_kernel"])
+        score = score + rng.normal(scale=0.005, size=16)
+        tables.append(configs.assign(task=f"t{task}", family="svm", score=score, cost_s=2.0))
+    others = {f"other_{j}": rng.normal(size=30) for j in range(N_OTHERS)}
+    metafeatures = pd.DataFrame({"size": sizes, "noise": rng.normal(size=30), **others})
+    metafeatures.index = [f"t{task}" for task in range(30)]
+    return Knowledge.from_evaluations(pd.concat(tables), metafeatures)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)

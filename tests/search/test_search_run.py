@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from autometa._deadline import Deadline
 from autometa.families import NetworkRun
-from autometa.families.adapted_network import DEFAULT_CONFIG, space
+from autometa.families.adapted_network import DEFAULT_CONFIG, first_config
 from autometa.search import Pace, run
 
 
@@ -62,11 +62,10 @@ def test_every_trial_has_the_points_of_its_curve(short, search):
 
 
 @pytest.mark.parametrize("n_classes", [2, None])
-def test_the_first_trial_is_the_default_configuration(short, search, n_classes):
+def test_the_first_trial_is_that_for_a_table_of_this_size(short, search, n_classes):
     (trial,) = search(1, n_classes=n_classes).trials
 
-    names = space(is_regression=n_classes is None)
-    assert trial.params == {name: DEFAULT_CONFIG[name] for name in names}
+    assert trial.params == first_config(30, is_regression=n_classes is None)
     assert trial.user_attrs["autometa:origin"] == "default"
 
 

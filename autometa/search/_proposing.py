@@ -1,0 +1,127 @@
+"""From what users give to a proposer: knowledge found, a table described, proposers kept."""
+
+import os
+import weakref
+
+import numpy as np
+
+from autometa.exceptions import InvalidInputError
+from autometa.families import FAMILIES, default_config
+from autometa.knowledge import Knowledge
+from autometa.metafeatures import compute_metafeatures
+from autometa.space import default_value, is_missing
+from autometa.tasks import target_kind
+
+_made = weakref.WeakKeyDictionary()
+
+
+def find_knowledge(knowledge, family):
+    """Return the knowledge that is named: "default", a folder, or one itself.
+
+    Raises
+    ------
+    InvalidInputError
+        Where it holds nothing of the family.
+    ArtefactError
+        Where the folder holds no knowledge.
+    """
+    is_default = isinstance(knowledge, str) and knowledge == "default"
+    if is_default:
+        found = Knowledge.default()
+    elif isinstance(knowledge, (str, os.PathLike)):
+        found = Knowledge.load(knowledge)
+    elif isinstance(knowledge, Knowledge):
+        found = knowledge
+    else:
+        raise InvalidInputError(
+            "knowledge must be 'default', a folder written by `autometa collect`, or a Knowledge, "
+            f"got {knowledge!r}."
+        )
+    if family not in found.families:
+        which = "The knowledge that ships with autometa" if is_default else "The knowledge given"
+        raise InvalidInputError(
+            f"{which} holds no evaluations of the family {family!r} (it has "
+            f"{', '.join(found.families) or 'none at all'}). Collect some by `autometa collect "
+            f"--corpus FOLDER --families {family} --out FOLDER`, or make knowledge of scores "
+            "of your own by Knowledge.from_evaluations, and give either as knowledge."
+        )
+    return found
+
+
+def describe(X, y, metafeatures, knowledge):
+    """Find the meta-features of a new task, and whether its target is numbers.
+
+    Parameters
+    ----------
+    X, y : table and target, or None
+    metafeatures : mapping, Series or None
+        Taken in the place of computed ones.
+    knowledge : Knowledge
+        Without meta-features of its own, none are computed.
+
+    Returns
+    -------
+    metafeatures : mapping, Series or None
+    is_regression : bool or None
+        None where nothing tells.
+    """
+    if (X is None) != (y is None):
+        given, lacking = ("X", "y") if y is None else ("y", "X")
+        raise InvalidInputError(
+            f"{given} was given without {lacking}. Give both, or metafeatures, or nothing."
+        )
+    if X is not None and metafeatures is None and len(knowledge.metafeatures.columns):
+        metafeatures = compute_metafeatures(X, y)
+        return metafeatures, bool(np.isnan(metafeatures["n_classes"]))
+    if X is not None:
+        return metafeatures, target_kind(y) == "regression"
+    if metafeatures is not None and hasattr(metafeatures, "get"):
+        n_classes = metafeatures.get("n_classes", 0.0)
+        if n_classes != 0.0:
+            return metafeatures, is_missing(n_classes)
+    return metafeatures, None
+
+
+def find_proposer(knowledge, family, is_regression, make, **options):
+    """Make a proposer, or find the one made of the same knowledge before.
+
+    Parameters
+    ----------
+    knowledge : Knowledge
+    family : str
+    is_regression : bool or None
+        Then knowledge of the other kind of tasks is left out, unless there is no other.
+    make : callable
+        ``make(knowledge, family, **options)`` returns a proposer.
+    """
+    made_of = (knowledge.tables[family], knowledge.spaces[family], knowledge.metafeatures)
+    made = _made.setdefault(knowledge, {})
+    key = (family, is_regression, make, *sorted(options.items()))
+    if key not in made or any(a is not b for a, b in zip(made[key][0], made_of, strict=True)):
+        alike = knowledge.filter(families=[family], is_regression=is_regression)
+        proposer = make(alike if family in alike.families else knowledge, family, **options)
+        made[key] = made_of, proposer
+    return made[key][1]
+
+
+def default_values(proposer, is_regression):
+    """Values of the hyperparameters that play a part in every known configuration.
+
+    For a study that leaves some of them alone: the library's defaults where the family is ours,
+    else what is known most often.
+
+    Returns
+    -------
+    dict of str to value
+    """
+    configs = proposer.table.configs
+    own = {}
+    if proposer.family in FAMILIES:
+        own = default_config(proposer.family, is_regression=bool(is_regression))
+    found = {}
+    for name, distribution in proposer.space.items():
+        present = [value for value in configs[name] if not is_missing(value)]
+        if len(present) == len(configs):
+            usual = max(dict.fromkeys(present), key=present.count, default=None)
+            found[name] = own.get(name, default_value(distribution) if usual is None else usual)
+    return found

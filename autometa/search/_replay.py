@@ -1,0 +1,173 @@
+"""A study's trials told to a search by knowledge: what to try next, or why to stop asking it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.trial import TrialState
+
+from autometa.exceptions import NothingLeftError
+
+#: Of a trial: the configuration proposed, which others must know of before its values are set.
+CONFIG = "autometa:config"
+#: Of a trial: why the base sampler took over, from there on and for every worker.
+HANDED_OVER = "autometa:handed_over"
+USED_UP, CONTRADICTED = "used up", "contradicted"
+
+#: Scores from which the evidence is looked at, and the agreement below which it contradicts. A
+#: higher agreement or an earlier look gives up knowledge that is right, a lower one keeps wrong
+#: knowledge for longer.
+MIN_EVIDENCE, MIN_AGREEMENT = 12, 0.1
+#: Expected gain, as a share of the spread of scores, below which nothing is left to gain.
+MIN_GAIN = 5e-4
+#: Scores in a row without a better one, after which nothing is left to gain either.
+PATIENCE = 20
+#: Proposals in one study; and told trials, which all cost time at every proposal.
+MAX_PROPOSALS, MAX_TOLD = 60, 150
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration to try, and what is known of it.
+
+    Attributes
+    ----------
+    config : dict of str to value
+    predicted_score : float
+        In the units of the knowledge; higher is better.
+    predicted_cost_s : float or None
+    origin : str
+    neighbours : list of str
+        Names of the known tasks that count most.
+    ood_score : float or None
+        How far the new task is from all known ones; None without meta-features.
+    """
+
+    config: dict
+    predicted_score: float
+    predicted_cost_s: float | None
+    origin: str
+    neighbours: list
+    ood_score: float | None
+
+    def to_attributes(self):
+        """User attributes of a trial; what is unknown is left out."""
+        described = {
+            "autometa:origin": self.origin,
+            "autometa:neighbours": self.neighbours or None,
+            "autometa:predicted_score": self.predicted_score,
+            "autometa:predicted_cost_s": self.predicted_cost_s,
+            "autometa:ood_score": self.ood_score,
+        }
+        return {name: value for name, value in described.items() if value is not None}
+
+
+def ask(search):
+    """Take the next proposal of a search.
+
+    Returns
+    -------
+    Proposal
+    """
+    origin = search.origin
+    config = search.ask()
+    forecast = search.forecast(config)
+    ood_score = None if np.isnan(search.ood_score) else round(search.ood_score, 3)
+    return Proposal(config, *forecast, origin, search.neighbours, ood_score)
+
+
+class Replay:
+    """A search that follows the trials of a study; any worker that reads them gets the same.
+
+    Parameters
+    ----------
+    start : callable
+        ``start(fit)`` returns a new search whose proposals have passed through ``fit``.
+    space : UserSpace
+    sign : float
+        1 where the study maximises, -1 where it minimises.
+
+    Attributes
+    ----------
+    handed_over : str or None
+        Why the knowledge is not asked any more.
+    is_recorded : bool
+        A trial tells so.
+    """
+
+    def __init__(self, start, space, sign):
+        self._start, self.space, self._sign = start, space, sign
+        self._search = None
+        self._told = {}  # of finished trials, by number: what was told
+        self.proposals = {}  # of running trials, by number
+        self.handed_over, self.is_recorded = None, False
+
+    def follow(self, trials, number):
+        """Take in what became of all trials but the one of ``number``."""
+        for trial in trials:
+            if HANDED_OVER in trial.user_attrs:
+                self.handed_over, self.is_recorded = trial.user_attrs[HANDED_OVER], True
+        if self.handed_over:
+            return
+        others = [trial for trial in trials if trial.number != number]
+        finished = [t for t in others if t.state.is_finished() and t.number not in self._told]
+        news = [self.space.see(trial.distributions, _left_alone(trial)) for trial in finished]
+        if any(news):
+            self._search, self._told = None, {}
+            finished = [trial for trial in others if trial.state.is_finished()]
+        if self._search is None:
+            self._search = self._start(self.space.fit)
+        for trial in finished:
+            self.proposals.pop(trial.number, None)
+            score = self._score_of(trial)
+            if self.space.names.intersection(trial.params):
+                self._search.tell(self.space.complete(trial.params), score)
+            self._told[trial.number] = score
+        running = [self._expected(t) for t in others if not t.state.is_finished()]
+        self._search.expect([config for config in running if config])
+        self.handed_over = self._reason_to_stop(trials)
+
+    def propose(self):
+        """Take the next proposal, or None where there is none."""
+        if self.handed_over or self._search is None:
+            return None
+        try:
+            return ask(self._search)
+        except NothingLeftError:
+            self.handed_over = USED_UP
+            return None
+
+    def _score_of(self, trial):
+        if trial.state == TrialState.COMPLETE:
+            return self._sign * trial.value
+        if trial.state == TrialState.FAIL or not trial.intermediate_values:
+            return float("nan")
+        # A pruned trial ends before it is at its best, and others were better when it ended.
+        score = self._sign * trial.intermediate_values[max(trial.intermediate_values)]
+        complete = [value for value in self._told.values() if np.isfinite(value)]
+        return min(score, float(np.median(complete))) if complete else score
+
+    def _expected(self, trial):
+        """Configuration of a trial that runs or waits, as far as it is known; or None."""
+        planned = trial.system_attrs.get(CONFIG, {}) | trial.system_attrs.get("fixed_params", {})
+        params = {**planned, **trial.params}
+        return self.space.complete(params) if self.space.names.intersection(params) else None
+
+    def _reason_to_stop(self, trials):
+        n_proposed = sum(CONFIG in trial.system_attrs for trial in trials)
+        if n_proposed >= MAX_PROPOSALS or len(self._told) >= MAX_TOLD:
+            return USED_UP
+        scores = [score for score in self._told.values() if np.isfinite(score)]
+        if len(scores) < MIN_EVIDENCE:
+            return None
+        if len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE:
+            return USED_UP
+        if self._search.agreement() < MIN_AGREEMENT:
+            return CONTRADICTED
+        return USED_UP if self._search.gain_left() < MIN_GAIN else None
+
+
+def _left_alone(trial):
+    """Proposed hyperparameters that a trial never asked for, though it came to its end."""
+    if trial.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+        return ()
+    return set(trial.system_attrs.get(CONFIG, ())) - set(trial.params)

@@ -1,0 +1,93 @@
+"""`autometa suggest`, from knowledge that `autometa collect` wrote."""
+
+import json
+
+import pytest
+
+from autometa import Knowledge, suggest
+
+
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory):
+    """A folder in which three tables were collected."""
+    from cli.conftest import draw_table
+
+    from autometa.collecting import collect
+    from autometa.tasks import task_from_arrays
+
+    folder = tmp_path_factory.mktemp("collected")
+    tasks = []
+    for seed in range(3):
+        table = draw_table(seed)
+        tasks.append(task_from_arrays(table.drop(columns="y"), table["y"], name=f"table-{seed}"))
+    collect(tasks, ["knn"], 4, folder, time_limit_s=None).to_knowledge().save(folder)
+    return folder
+
+
+def test_a_table_of_proposals_is_printed_best_first(run, table, collected):
+    result = run(
+        *("suggest", table, "--target", "y", "--family", "knn", "-n", 3),
+        *("--knowledge", collected),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    head, *rows = result.stdout.splitlines()
+    assert {"n_neighbors", "weights", "predicted", "seconds", "origin"} <= set(head.split())
+    assert [row.split()[0] for row in rows] == ["1", "2", "3"]
+    assert "table: 80 rows, 4 columns, binary" in result.stderr
+
+
+def test_programs_read_json(run, table, collected):
+    options = ("--target", "y", "--family", "knn", "-n", 2, "--knowledge", collected, "--json")
+
+    result = run("suggest", table, *options)
+
+    found = json.loads(result.stdout)
+    assert found["task"] == {"name": "table", "kind": "binary", "n_rows": 80}
+    proposals = suggest(family="knn", n=2, knowledge=Knowledge.load(collected))
+    assert [one["config"] for one in found["proposals"]] == [one.config for one in proposals]
+    assert {"predicted_score", "predicted_cost_s", "origin", "neighbours", "ood_score"} <= set(
+        found["proposals"][0]
+    )
+
+
+def test_collecting_writes_what_is_suggested_from(run, table, make_corpus, tmp_path):
+    corpus = make_corpus(["first", "second"])
+    run(
+        *("collect", "--corpus", corpus, "--families", "linear", "--n-configs", 2),
+        *("--out", tmp_path / "out"),
+    )
+
+    result = run(
+        *("suggest", table, "--target", "z", "--family", "linear", "-n", 1, "--json"),
+        *("--knowledge", tmp_path / "out"),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    knowledge = Knowledge.load(tmp_path / "out")
+    assert list(knowledge.tasks) == ["table-0", "table-1"]
+    assert knowledge.tasks["table-0"]["family"] == "first"
+    assert len(knowledge.metafeatures.columns) > 40
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--family", "svm"], "holds no evaluations of the family 'svm' (it has knn)"),
+        (["--family", "knn", "-n", "0"], "-n"),
+        (["--family", "knn", "--target", "w"], "'w'"),
+        (["--family", "knn", "--knowledge", "nowhere"], "autometa collect"),
+        (["--family", "no such family", "--knowledge", "default"], "autometa collect"),
+    ],
+)
+def test_bad_options_are_refused_in_one_line(refused, table, collected, options, said):
+    given = {"--target": "y", "--knowledge": str(collected)}
+    given |= dict(zip(options[::2], options[1::2], strict=True))
+
+    assert said in refused("suggest", table, *[part for item in given.items() for part in item])
+
+
+def test_the_help_shows_an_example(run):
+    shown = run("suggest", "--help").stdout
+
+    assert "autometa suggest data.csv --target y --family lightgbm -n 5" in shown

@@ -1,0 +1,138 @@
+"""Configurations to try first, as a list and in a user's own study."""
+
+import time
+
+import numpy as np
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from search.conftest import N_OTHERS, merit_of
+
+from autometa import suggest, warm_start
+from autometa.exceptions import InvalidInputError
+from autometa.proposers import PortfolioProposer
+
+FAR = {"size": 90.0, "noise": -50.0, **{f"other_{j}": 1e3 for j in range(N_OTHERS)}}
+
+
+@pytest.fixture
+def given(knowledge):
+    return {"family": "svm", "knowledge": knowledge}
+
+
+def test_the_best_comes_first_with_what_is_known_of_it(given, knowledge):
+    proposals = suggest(metafeatures={"size": 1.0}, n=5, **given)
+
+    first = proposals[0]
+    score = merit_of(1.0, first.config["C"], first.config["kernel"])
+    assert 0.9 - score < 0.08
+    assert abs(first.predicted_score - score) < 0.1
+    assert first.predicted_cost_s == pytest.approx(2.0)
+    assert first.origin == "surrogate" and first.ood_score < 1.25
+    assert (abs(knowledge.metafeatures.loc[first.neighbours, "size"] - 1.0) < 0.6).all()
+    assert len({tuple(sorted(proposal.config.items())) for proposal in proposals}) == 5
+
+
+def test_meta_features_move_the_proposals(given):
+    small, large = (
+        [p.config["C"] for p in suggest(metafeatures={"size": size}, n=3, **given)]
+        for size in (-1.2, 1.2)
+    )
+
+    assert np.log(small).mean() < np.log(large).mean() - 1
+
+
+def test_far_from_everything_known_it_is_the_portfolio_and_in_the_midst_it_is_not(given):
+    portfolio = PortfolioProposer(given["knowledge"], "svm").start()
+    static = [portfolio.ask() for _ in range(6)]
+
+    far = suggest(metafeatures=FAR, n=6, **given)
+    midst = suggest(metafeatures={"size": 0.5}, n=6, **given)
+
+    assert [proposal.config for proposal in far] == static
+    assert {proposal.origin for proposal in far} == {"portfolio"}
+    assert far[0].ood_score > 2 and far[0].neighbours == []
+    assert [proposal.config for proposal in midst] != static
+
+
+def test_without_meta_features_all_tasks_count_alike(given):
+    proposals = suggest(n=3, **given)
+
+    assert {proposal.ood_score for proposal in proposals} == {None}
+    assert {tuple(proposal.neighbours) for proposal in proposals} == {()}
+
+
+def test_a_space_of_ones_own_is_kept_to(given):
+    space = {"C": FloatDistribution(0.5, 2.0), "kernel": CategoricalDistribution(["linear"])}
+
+    proposals = suggest(metafeatures={"size": 1.5}, n=4, space=space, **given)
+
+    assert all(0.5 <= proposal.config["C"] <= 2.0 for proposal in proposals)
+    assert len({proposal.config["C"] for proposal in proposals}) > 1
+
+
+def test_a_study_tries_what_is_enqueued_first_and_knows_where_it_came_from(given):
+    study = optuna.create_study(direction="minimize")
+
+    enqueued = warm_start(study, metafeatures={"size": 1.0}, n=3, **given)
+    study.optimize(
+        lambda t: (
+            -merit_of(
+                1.0,
+                t.suggest_float("C", 0.01, 100),
+                t.suggest_categorical("kernel", ["rbf", "linear"]),
+            )
+        ),
+        n_trials=4,
+    )
+
+    assert len(enqueued) == 3
+    for trial, proposal in zip(study.trials, enqueued, strict=False):
+        assert trial.params["C"] == proposal.config["C"]
+        assert trial.user_attrs["autometa:origin"] == "surrogate"
+        assert trial.user_attrs["autometa:predicted_score"] == proposal.predicted_score
+    assert "autometa:origin" not in study.trials[3].user_attrs
+
+
+def test_nothing_is_enqueued_twice(given):
+    study = optuna.create_study()
+
+    first = warm_start(study, metafeatures={"size": 1.0}, n=3, **given)
+    again = warm_start(study, metafeatures={"size": 1.0}, n=3, **given)
+
+    assert (len(first), again, len(study.trials)) == (3, [], 3)
+
+
+def test_proposals_fit_the_ranges_that_a_study_has_shown(given):
+    study = optuna.create_study()
+    study.optimize(lambda trial: trial.suggest_float("C", 0.01, 0.5), n_trials=1)
+
+    enqueued = warm_start(study, metafeatures={"size": 1.0}, n=3, **given)
+    study.optimize(lambda trial: trial.suggest_float("C", 0.01, 0.5), n_trials=len(enqueued))
+
+    assert enqueued
+    assert all(trial.params["C"] <= 0.5 for trial in study.trials)
+
+
+def test_ten_proposals_take_less_than_50_ms(given):
+    seconds = []
+    for _ in range(5):
+        start = time.process_time()
+        suggest(metafeatures={"size": 1.0}, n=10, **given)
+        seconds.append(time.process_time() - start)
+
+    assert min(seconds) < 0.05
+
+
+def test_bad_input_is_told(given, knowledge):
+    with pytest.raises(InvalidInputError, match="n must be an integer >= 1, got 0"):
+        suggest(n=0, **given)
+    with pytest.raises(InvalidInputError, match="y was given without X"):
+        suggest(y=[1, 2], **given)
+    with pytest.raises(InvalidInputError, match="must be an optuna distribution"):
+        suggest(space={"C": 3}, **given)
+    with pytest.raises(InvalidInputError, match="ships with autometa holds no evaluations of"):
+        suggest(family="no such family")
+    several = optuna.create_study(directions=["minimize"] * 2)
+    with pytest.raises(InvalidInputError, match="2 objectives"):
+        warm_start(several, **given)
