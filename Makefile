@@ -25,10 +25,10 @@ demo: .venv/.installed
 test: .venv/.installed-test
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-pandas2: .venv-pandas2/.installed
-	OMP_NUM_THREADS=1 .venv-pandas2/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal \
+	SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 .venv-pandas2/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal \
 		tests/tasks tests/encoding tests/estimators
 
 check: test test-pandas2 demo
