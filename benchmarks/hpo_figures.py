@@ -103,14 +103,9 @@ def summarise(regrets, needed):
         "against_cold_tpe_at_the_end": {},
     }
     for leader in (name for name in LEADERS if name in regrets):
-        ratios = needed[leader].groupby(["rival", "at"], sort=False)
         figures["trials_needed"][leader] = {
-            f"{rival} at {t}": {
-                "median_ratio": float(table["ratio"].median()),
-                "quartiles": table["ratio"].quantile([0.25, 0.75]).tolist(),
-                "never": float(table["never"].mean()),
-            }
-            for (rival, t), table in ratios
+            rival: {str(t): _of_ratios(table) for t, table in own.groupby("at")}
+            for rival, own in needed[leader].groupby("rival", sort=False)
         }
         figures["tests"][leader] = {
             rival: {str(t): compare(regrets[leader][t - 1], regrets[rival][t - 1]) for t in at}
@@ -125,6 +120,14 @@ def summarise(regrets, needed):
             ended["is_surely_worse"] = ended["losses"] > ended["wins"] and is_sure
             figures["against_cold_tpe_at_the_end"][leader] = ended
     return figures
+
+
+def _of_ratios(table):
+    return {
+        "median_ratio": float(table["ratio"].median()),
+        "quartiles": table["ratio"].quantile([0.25, 0.75]).tolist(),
+        "never": float(table["never"].mean()),
+    }
 
 
 def compare(ours, theirs):
@@ -158,9 +161,13 @@ def print_figures(figures):
         for method, row in found["regret"].items():
             print(f"{method:20s}", *(f"{value:6.3f}" for value in row.values()))
         for leader, ratios in found["trials_needed"].items():
-            print(f"trials needed per trial of {leader} (median; share that never got there)")
-            for rival, ratio in ratios.items():
-                print(f"  {rival:20s} {ratio['median_ratio']:6.1f}  {ratio['never']:.0%}")
+            print(f"trials of others per trial of {leader} (median; share that never got there)")
+            for rival, by_trial in ratios.items():
+                shown = "  ".join(
+                    f"{t}: {ratio['median_ratio']:5.1f} ({ratio['never']:4.0%})"
+                    for t, ratio in by_trial.items()
+                )
+                print(f"  {rival:18s} {shown}")
         for leader, tests in found["tests"].items():
             for rival, by_trial in tests.items():
                 shown = "  ".join(

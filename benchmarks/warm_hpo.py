@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import optuna
 import pandas as pd
 
@@ -220,7 +221,9 @@ def run_one(method, problem, task, scores, seed, n_trials):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             started_s = time.process_time()
-            study = METHODS[method](problem, seed)
+            # Draws of their own for every task and method, so that luck averages out over tasks.
+            rng = np.random.default_rng([seed, *f"{task.name} {method}".encode()])
+            study = METHODS[method](problem, int(rng.integers(2**31)))
             made_s = time.process_time() - started_s
             conditions = find_family(problem.family).CONDITIONS
             found, search_s = run_study(study, problem.space, conditions, n_trials, evaluate)
