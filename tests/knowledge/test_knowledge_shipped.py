@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from optuna.distributions import IntDistribution
 from sklearn.datasets import load_diabetes, load_wine
 
 import autometa
@@ -68,6 +69,7 @@ def test_proposals_come_for_a_new_table_and_lie_in_the_space_of_the_family(famil
         assert set(proposal.config) <= set(space)
         for name, value in proposal.config.items():
             assert space[name]._contains(space[name].to_internal_repr(value))
+            assert isinstance(value, int) or not isinstance(space[name], IntDistribution)
         assert proposal.predicted_score < 0 and proposal.predicted_cost_s > 0
 
 
