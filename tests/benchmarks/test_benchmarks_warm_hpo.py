@@ -142,7 +142,7 @@ def made_up_runs():
     return [{"task": "t", "seed": 0, "method": m, "scores": s} for m, s in scores.items()]
 
 
-def test_regret_is_0_at_the_best_score_and_1_at_the_median_of_random_ones(monkeypatch):
+def test_regret_is_0_at_the_best_score_and_1_at_the_median_of_random_ones():
     regrets = hpo_figures.normalised_regrets(made_up_runs(), ["sampler", "TPE", "random"])
 
     shown = {method: table.loc["t"].tolist() for method, table in regrets.items()}
@@ -161,6 +161,15 @@ def test_trials_are_counted_until_the_score_of_the_leader_is_reached(monkeypatch
         ("random", 1): [4, 1],
         ("random", 2): [2, 1],
     }
+
+
+def test_differences_too_small_to_matter_are_ties():
+    ours, theirs = pd.Series([0.0] * 6), pd.Series([1e-4] * 3 + [0.2, 0.3, 0.1])
+
+    found = hpo_figures.compare(ours, theirs)
+
+    assert (found["wins"], found["losses"], found["ties"]) == (3, 0, 3)
+    assert found["mean_gain"] == pytest.approx(0.10005) and found["p_value"] > 0.05
 
 
 def test_a_task_counts_only_with_the_seeds_that_all_methods_have():
