@@ -7,7 +7,6 @@ command can be stopped and goes on where it was.
     python -m benchmarks warm_hpo --corpus ../shared/corpus --families linear --results results
 """
 
-import hashlib
 import time
 import warnings
 from pathlib import Path
@@ -20,8 +19,6 @@ import pandas as pd
 from autometa import Knowledge
 from autometa.families import find_family
 from autometa.metafeatures import compute_metafeatures
-from autometa.metatraining import is_meta_dev
-from autometa.tasks import fingerprint, read_index
 from benchmarks.halves import corpus_tasks
 from benchmarks.hpo_figures import (
     ALL,
@@ -31,6 +28,7 @@ from benchmarks.hpo_figures import (
     summarise,
     trials_needed,
 )
+from benchmarks.hpo_knowledge import checksum_of, held_out
 from benchmarks.hpo_methods import METHODS, WARM, Problem, why_not
 from benchmarks.hpo_objective import Scores, run_study
 from benchmarks.results_file import ResultsFile
@@ -86,9 +84,12 @@ def main(
     families = list(knowledge.families if families is None else families)
     if unknown := sorted(set(families) - set(knowledge.families)):
         raise ValueError(f"Nothing is known of {unknown}; the knowledge has {knowledge.families}.")
+    if unknown := sorted(set(methods or ()) - set(METHODS)):
+        raise ValueError(f"Unknown methods {unknown}; there are {list(METHODS)}.")
     methods = list(METHODS if methods is None else dict.fromkeys([*methods, "random"]))
     skipped = {f: {m: why_not(m, f) for m in methods if why_not(m, f)} for f in families}
-    checksum = checksum_of(knowledge)
+    # Of each family, so that more of another one makes no run again.
+    checksums = {f: checksum_of(knowledge.filter(families=[f])) for f in families}
     common = {"split": split, "n_trials": n_trials, "max_rows": max_rows}
     file = ResultsFile(Path(results) / "runs.jsonl", KEY)
     run_all(
@@ -96,7 +97,7 @@ def main(
         {family: [m for m in methods if m not in skipped[family]] for family in families},
         file,
         knowledge,
-        checksum=checksum,
+        checksums=checksums,
         seeds=range(seeds),
         common=common,
         results=Path(results),
@@ -106,14 +107,14 @@ def main(
         run
         for run in file.rows()
         if all(run[name] == value for name, value in common.items())
-        and run["knowledge"] in (None, checksum)
+        and run["knowledge"] in (None, checksums.get(run["family"]))
         and run["seed"] < seeds
         and run["task"] in {task.name for task in tasks}
     ]
     return {
         **common,
         "seeds": seeds,
-        "checksum": checksum,
+        "checksums": checksums,
         "knowledge": {
             "provenance": knowledge.provenance,
             "n_tasks": {f: knowledge.tables[f]["task"].nunique() for f in families},
@@ -124,43 +125,8 @@ def main(
     }
 
 
-def held_out(knowledge, corpus, split, tasks):
-    """Make sure that the knowledge holds nothing of the tables that methods are compared on.
-
-    Returns
-    -------
-    knowledge : Knowledge
-    left_out : list of str
-        Known tasks that were left out of it.
-    """
-    index = read_index(corpus)
-    if split == "meta-dev":
-        index = index[index["family"].map(is_meta_dev) & (index["split"] == "meta-train")]
-        tested = sorted(set(index["family"]))
-    else:
-        tested = sorted(set(index.loc[index["split"] == split, "family"]))
-        seen = {about.get("family") for about in knowledge.tasks.values()} & set(tested)
-        assert not seen, f"The knowledge was collected on families of {split}: {sorted(seen)}."
-    prints = [fingerprint(task.X, task.y) for task in tasks]
-    alike = set(tested) & set(knowledge.families)
-    assert not alike, f"{sorted(alike)} are families of tables and of models."
-    kept = knowledge.filter(exclude=[*tested, *prints])
-    return kept, sorted(set(knowledge.tasks) - set(kept.tasks))
-
-
-def checksum_of(knowledge):
-    """A short digest of the evaluations and meta-features."""
-    digest = hashlib.sha256()
-    tables = [*knowledge.tables.values(), knowledge.metafeatures.reset_index()]
-    for table in tables:
-        text = table.astype(str)
-        digest.update(" ".join(text.columns).encode())
-        digest.update(pd.util.hash_pandas_object(text, index=False).to_numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 def run_all(
-    tasks, methods, file, knowledge, *, checksum, seeds, common, results, may_go_on=lambda: True
+    tasks, methods, file, knowledge, *, checksums, seeds, common, results, may_go_on=lambda: True
 ):
     """Run what the file lacks: all tasks of one seed before the next.
 
@@ -168,6 +134,8 @@ def run_all(
     ----------
     methods : dict of str to list of str
         By family.
+    checksums : dict of str to str
+        Of what is known of each family.
     common : dict
         ``split``, ``n_trials`` and ``max_rows``.
     results : path
@@ -180,7 +148,10 @@ def run_all(
             for family, names in methods.items():
                 for method in names:
                     run = {**common, "task": task.name, "family": family, "method": method}
-                    run |= {"seed": seed, "knowledge": checksum if method in WARM else None}
+                    run |= {
+                        "seed": seed,
+                        "knowledge": checksums[family] if method in WARM else None,
+                    }
                     if tuple(run[name] for name in KEY) in done:
                         continue
                     if not may_go_on():

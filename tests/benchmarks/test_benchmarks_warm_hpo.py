@@ -12,7 +12,7 @@ from autometa.collecting import collect
 from autometa.families import find_family
 from autometa.metatraining import is_meta_dev
 from autometa.tasks import sample_prior_task
-from benchmarks import hpo_figures, hpo_methods, hpo_objective, warm_hpo
+from benchmarks import hpo_figures, hpo_knowledge, hpo_methods, hpo_objective, warm_hpo
 from benchmarks.__main__ import app
 
 DEV = next(name for name in map("dev-{}".format, range(1000)) if is_meta_dev(name))
@@ -97,10 +97,10 @@ def test_knowledge_of_the_tables_compared_on_is_refused_or_left_out(corpus, know
     first, second, *_ = known.tasks
     known.tasks[first] = known.tasks[first] | {"family": "family-0"}
     with pytest.raises(AssertionError, match="family-0"):
-        warm_hpo.held_out(known, corpus, "meta-valid", [])
+        hpo_knowledge.held_out(known, corpus, "meta-valid", [])
 
     known.tasks[first] = known.tasks[first] | {"family": DEV}
-    kept, left_out = warm_hpo.held_out(known, corpus, "meta-dev", [tasks[4]])
+    kept, left_out = hpo_knowledge.held_out(known, corpus, "meta-dev", [tasks[4]])
     assert left_out == sorted([first, second])  # by family, and by content
     assert set(kept.tables["knn"]["task"]) == set(known.tasks) - {first, second}
 
