@@ -193,5 +193,42 @@ def oboe(
     show("oboe", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("warm_hpo")
+def warm_hpo(
+    corpus: Corpus,
+    results: Annotated[Path, typer.Option(help="Folder that keeps scores and finished runs.")],
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-valid",
+    families: Annotated[str, typer.Option(help="By commas; empty: all that are known.")] = "",
+    methods: Annotated[str, typer.Option(help="By semicolons; empty: all.")] = "",
+    seeds: int = 3,
+    trials: int = 50,
+    max_rows: int = 1_000,
+    max_tasks: int | None = None,
+    knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Start no run after this time; 0: print only.")
+    ] = None,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Trials that known hyperparameters save, against cold samplers of Optuna."""
+    from benchmarks import warm_hpo as command
+
+    figures = command.main(
+        corpus,
+        results,
+        split=split,
+        families=[name for name in families.split(",") if name] or None,
+        methods=[name.strip() for name in methods.split(";") if name.strip()] or None,
+        seeds=seeds,
+        n_trials=trials,
+        max_rows=max_rows,
+        max_tasks=max_tasks,
+        knowledge=knowledge,
+        hours=hours,
+    )
+    show("warm_hpo", figures, command.print_figures, as_json=as_json, record=record)
+
+
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")

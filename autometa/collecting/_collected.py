@@ -55,6 +55,9 @@ class Collected:
     def to_knowledge(self):
         """Make knowledge of it, with the families' own spaces.
 
+        Its provenance tells under ``"collected"``, by family, on how many tasks how many
+        configurations were evaluated, and under ``"settings"`` within which limits.
+
         Returns
         -------
         Knowledge
@@ -70,8 +73,26 @@ class Collected:
             self.metafeatures,
             spaces,
             tasks={record["name"]: record for record in self.tasks},
-            provenance={"source": "collect", "settings": self.settings, "versions": versions()},
+            provenance={
+                "source": "collect",
+                "collected": self._count(),
+                "settings": self.settings,
+                "versions": versions(),
+            },
         )
+
+    def _count(self):
+        counts = {}
+        for family, table in self.evaluations.groupby("family", sort=False):
+            n_configs = table.groupby("task")["config"].nunique()
+            failed = table[table["status"] != "ok"]
+            counts[family] = {
+                "n_tasks": len(n_configs),
+                "n_configs": int(n_configs.max()),
+                "n_tasks_with_all_configs": int((n_configs == n_configs.max()).sum()),
+                "n_failed": len(failed[["task", "config"]].drop_duplicates()),
+            }
+        return counts
 
 
 def read_collected(folder, families=None):

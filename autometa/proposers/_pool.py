@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import IntDistribution
 
 from autometa.exceptions import InvalidInputError
 from autometa.proposers._score_table import config_key
@@ -45,7 +46,7 @@ class Pool:
         self.weights = np.empty((0, len(table.points)))  # rows of stored ones stay 0
         if self.is_open:
             stored = table.configs.to_dict("records")
-            self.add([self._fit(_active(config)) for config in stored])
+            self.add([self._fit(_active(config, table.space)) for config in stored])
             self.n_stored = len(self)
             self.add(self.draw(n_new))
         else:
@@ -145,8 +146,15 @@ def key_items(config):
     ]
 
 
-def _active(config):
-    return {name: plain_value(value) for name, value in config.items() if not is_missing(value)}
+def _active(config, space):
+    """What plays a part; whole numbers that a table with gaps holds as floats are whole again."""
+    active = {name: plain_value(value) for name, value in config.items() if not is_missing(value)}
+    return {
+        name: int(value)
+        if isinstance(space[name], IntDistribution) and float(value).is_integer()
+        else value
+        for name, value in active.items()
+    }
 
 
 def _has_conditions(table):

@@ -81,6 +81,15 @@ def test_knowledge_gets_the_columns_that_it_takes(tasks, tmp_path):
     assert found.columns.tolist() == ["task", "family", "step", "score", "cost_s", *hyperparameters]
 
 
+def test_knowledge_tells_how_much_was_collected_within_which_limits(tasks, tmp_path):
+    collect(tasks, ["knn"], 2, tmp_path, **HERE)
+    found = collect(tasks[:1], ["knn"], 3, tmp_path, **HERE).to_knowledge().provenance
+
+    counts = {"n_tasks": 3, "n_configs": 3, "n_tasks_with_all_configs": 1, "n_failed": 0}
+    assert found["collected"] == {"knn": counts}
+    assert found["settings"]["knn"]["settings"]["max_rows"] == 2_000
+
+
 def test_tasks_go_before_configurations(tasks, tmp_path):
     collect(tasks, ["knn", "linear"], 4, tmp_path, chunk_size=2, **HERE)
 

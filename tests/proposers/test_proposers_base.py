@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from autometa import Knowledge
 from autometa.exceptions import InvalidInputError, NothingLeftError
@@ -207,3 +208,30 @@ def test_configurations_are_brought_into_another_space(proposer):
     search = proposer.start({"size": 0.0}, fit=lambda config: {**config, "C": min(config["C"], 1)})
 
     assert all(search.ask()["C"] <= 1 for _ in range(30))
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+def test_whole_numbers_stay_whole_beside_families_and_kernels_without_them(make):
+    """A table with gaps holds them as floats, which libraries refuse."""
+    scores = pd.DataFrame(
+        {
+            "task": list("aabb") * 2,
+            "family": ["svm"] * 4 + ["knn"] * 4,
+            "hp_kernel": ["poly", "rbf"] * 2 + [None] * 4,
+            "hp_degree": [3, None, 3, None] + [None] * 4,
+            "hp_k": [None] * 4 + [5, 9] * 2,
+            "score": [0.9, 0.8, 0.7, 0.8] * 2,
+        }
+    )
+    spaces = {
+        "svm": {
+            "kernel": CategoricalDistribution(["poly", "rbf"]),
+            "degree": IntDistribution(2, 5),
+        },
+        "knn": {"k": IntDistribution(1, 9)},
+    }
+    for family, name in (("svm", "degree"), ("knn", "k")):
+        search = make(Knowledge.from_evaluations(scores, None, spaces), family).start()
+        asked = [search.ask() for _ in range(2)]
+        values = [config[name] for config in asked if name in config]
+        assert values and all(type(value) is int for value in values)

@@ -1,0 +1,211 @@
+"""The benchmark of warm-started searches, on synthetic tables with knowledge made on the spot."""
+
+import json
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from autometa.collecting import collect
+from autometa.families import find_family
+from autometa.metatraining import is_meta_dev
+from autometa.tasks import sample_prior_task
+from benchmarks import hpo_figures, hpo_knowledge, hpo_methods, hpo_objective, warm_hpo
+from benchmarks.__main__ import app
+
+DEV = next(name for name in map("dev-{}".format, range(1000)) if is_meta_dev(name))
+TRAIN = next(name for name in map("train-{}".format, range(1000)) if not is_meta_dev(name))
+KINDS = ("binary", "regression", "multiclass")
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return [
+        sample_prior_task(np.random.default_rng(seed), kind=KINDS[seed % 3], n_rows=60, n_columns=3)
+        for seed in range(9)
+    ]
+
+
+@pytest.fixture(scope="module")
+def corpus(tasks, tmp_path_factory):
+    """Three tables to compare on, and of the other splits one each."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "data").mkdir()
+    described = []
+    for number, task in enumerate(tasks[:5]):
+        name = f"table-{number}"
+        frame = task.X.assign(target=task.y.to_numpy())
+        frame.columns = [str(column) for column in frame.columns]
+        frame.to_parquet(folder / "data" / f"{name}.parquet")
+        about = {"name": name, "task": task.kind, "target": "target"}
+        about |= {"n_rows": task.n_rows, "n_features": task.n_features}
+        family = {3: DEV, 4: TRAIN}.get(number, f"family-{number}")
+        split = "meta-valid" if number < 3 else "meta-train"
+        described.append(about | {"family": family, "split": split})
+    pd.DataFrame(described).to_csv(folder / "index.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def knowledge(tasks, tmp_path_factory):
+    """Of all but the tables to compare on."""
+    folder = tmp_path_factory.mktemp("collected")
+    found = collect(tasks[3:], ["knn"], 12, folder, max_rows=60, time_limit_s=None)
+    return found.to_knowledge()
+
+
+def run(corpus, results, knowledge, **options):
+    options = {"seeds": 1, "n_trials": 3, "max_rows": 60, **options}
+    return warm_hpo.main(corpus, results, families=["knn"], knowledge=knowledge, **options)
+
+
+def test_a_small_run_tells_regrets_trials_and_tests_and_is_not_run_again(
+    corpus, knowledge, tmp_path, monkeypatch, capsys
+):
+    figures = run(corpus, tmp_path, knowledge)
+    methods = set(hpo_methods.METHODS) - set(figures["not_run"].get("knn", ()))
+
+    found = figures["families"]["knn"]
+    assert found["n_tasks"] == 3 and set(found["regret"]) == methods
+    assert all(0 <= r <= 1 for curve in found["curves"].values() for r in curve)
+    assert set(found["trials_needed"]["sampler"]) == {"TPE", "GP", "random", "default, TPE"}
+    assert set(found["tests"]["warm start, TPE"]) == methods - {"warm start, TPE"}
+    assert found["against_cold_tpe_at_the_end"]["sampler"]["n_trials"] == 1
+    warm_hpo.print_figures(figures)
+    assert "mean regret" in capsys.readouterr().out
+
+    monkeypatch.setattr(warm_hpo, "run_one", None)
+    assert run(corpus, tmp_path, knowledge) == figures
+
+
+def test_the_command_prints_json(corpus, knowledge, tmp_path):
+    knowledge.save(tmp_path / "knowledge")
+    given = {"corpus": corpus, "knowledge": tmp_path / "knowledge", "results": tmp_path / "runs"}
+    given |= {"methods": "TPE", "trials": 2, "seeds": 1, "max-rows": 60, "max-tasks": 1}
+    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+
+    ended = CliRunner().invoke(app, ["warm_hpo", *words, "--json"])
+
+    assert ended.exit_code == 0, ended.output
+    assert set(json.loads(ended.stdout)["families"]["knn"]["regret"]) == {"TPE", "random"}
+
+
+def test_knowledge_of_the_tables_compared_on_is_refused_or_left_out(corpus, knowledge, tasks):
+    known = knowledge.filter()
+    first, second, *_ = known.tasks
+    known.tasks[first] = known.tasks[first] | {"family": "family-0"}
+    with pytest.raises(AssertionError, match="family-0"):
+        hpo_knowledge.held_out(known, corpus, "meta-valid", [])
+
+    known.tasks[first] = known.tasks[first] | {"family": DEV}
+    kept, left_out = hpo_knowledge.held_out(known, corpus, "meta-dev", [tasks[4]])
+    assert left_out == sorted([first, second])  # by family, and by content
+    assert set(kept.tables["knn"]["task"]) == set(known.tasks) - {first, second}
+
+
+def test_a_score_is_computed_once_and_a_failure_is_kept_without_one(tasks, tmp_path, monkeypatch):
+    scores = hpo_objective.Scores(tmp_path / "scores.jsonl", max_rows=60)
+    config = {"n_neighbors": 3, "weights": "uniform", "p": 2, "scaling": "ranked"}
+    first = scores.evaluate(tasks[0], "knn", config)
+    failed = scores.evaluate(tasks[0], "knn", {"n_neighbors": 0})
+
+    monkeypatch.setattr(hpo_objective, "TableEvaluator", None)
+    again = hpo_objective.Scores(tmp_path / "scores.jsonl", max_rows=60)
+    assert again.evaluate(tasks[0], "knn", dict(reversed(config.items()))) == first
+    assert again.evaluate(tasks[0], "knn", {"n_neighbors": 0}) == failed
+    assert first["score"] < 0 and failed["score"] is None and failed["error"]
+    other = hpo_objective.Scores(tmp_path / "scores.jsonl", max_rows=59)
+    with pytest.raises(TypeError):  # other rows, so it is not known there
+        other.evaluate(tasks[0], "knn", config)
+
+
+def test_trials_suggest_only_what_is_active():
+    svm = find_family("svm")
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    kernels = set()
+    for _ in range(20):
+        config = hpo_objective.draw(study.ask(), svm.space(is_regression=True), svm.CONDITIONS)
+        kernels.add(config["kernel"])
+        assert ("degree" in config) == (config["kernel"] == "poly")
+    assert kernels == {"rbf", "poly", "sigmoid"}
+
+
+def made_up_runs():
+    """One task where regret is 1 at a score of 1 and 0 at 3."""
+    scores = {
+        "sampler": [2.0, 3.0, 0.0],
+        "TPE": [0.0, None, 2.0],
+        "random": [0.0, 1.0, 1.0],
+    }
+    return [{"task": "t", "seed": 0, "method": m, "scores": s} for m, s in scores.items()]
+
+
+def test_regret_is_0_at_the_best_score_and_1_at_the_median_of_random_ones():
+    regrets = hpo_figures.normalised_regrets(made_up_runs(), ["sampler", "TPE", "random"])
+
+    shown = {method: table.loc["t"].tolist() for method, table in regrets.items()}
+    assert shown == {"sampler": [0.5, 0, 0], "TPE": [1, 1, 0.5], "random": [1, 1, 1]}
+
+
+def test_trials_are_counted_until_the_score_of_the_leader_is_reached(monkeypatch):
+    monkeypatch.setattr(hpo_figures, "REACHED_AT", (1, 2, 10))
+
+    needed = hpo_figures.trials_needed(made_up_runs(), ["sampler", "TPE", "random"], "sampler")
+
+    shown = needed.set_index(["rival", "at"])[["ratio", "never"]].T.to_dict("list")
+    assert shown == {  # never: counted as one trial more than there were
+        ("TPE", 1): [3, 0],
+        ("TPE", 2): [2, 1],
+        ("random", 1): [4, 1],
+        ("random", 2): [2, 1],
+    }
+
+
+def test_differences_too_small_to_matter_are_ties():
+    ours, theirs = pd.Series([0.0] * 6), pd.Series([1e-4] * 3 + [0.2, 0.3, 0.1])
+
+    found = hpo_figures.compare(ours, theirs)
+
+    assert (found["wins"], found["losses"], found["ties"]) == (3, 0, 3)
+    assert found["mean_gain"] == pytest.approx(0.10005) and found["p_value"] > 0.05
+
+
+def test_a_task_counts_only_with_the_seeds_that_all_methods_have():
+    runs = made_up_runs()
+    lone = [{"task": "other", "seed": 0, "method": "TPE", "scores": [1.0]}]
+    second = [{"task": "t", "seed": 1, "method": "random", "scores": [9.0, 9.0, 9.0]}]
+
+    regrets = hpo_figures.normalised_regrets(runs + lone + second, ["sampler", "TPE", "random"])
+
+    assert list(regrets["TPE"].index) == ["t"] and regrets["TPE"].loc["t", 2] == 0.5
+
+
+def test_a_method_that_cannot_tune_a_family_says_why(monkeypatch):
+    monkeypatch.setattr(hpo_methods, "find_spec", lambda name: None)
+    assert "not installed" in hpo_methods.why_not("warm CMA-ES", "knn")
+    monkeypatch.setattr(hpo_methods, "find_spec", lambda name: name)
+    assert hpo_methods.why_not("warm CMA-ES", "knn") is None
+    assert "1 numeric" in hpo_methods.why_not("warm CMA-ES", "linear")
+    assert "conditional: coef0, degree" in hpo_methods.why_not("warm CMA-ES", "svm")
+
+
+def test_cma_es_starts_from_the_nearest_known_task(knowledge, monkeypatch):
+    given = {}
+    monkeypatch.setattr(hpo_methods, "CmaEsSampler", lambda **options: given.update(options))
+    table = knowledge.tables["knn"]
+    name = table["task"].iloc[0]
+    is_regression = knowledge.tasks[name]["kind"] == "regression"
+
+    class Near:
+        neighbours = [name]
+
+    monkeypatch.setattr(hpo_methods.NearestTasksProposer, "start", lambda *_: Near)
+    hpo_methods.warm_cma_es(hpo_methods.Problem("knn", is_regression, {}, knowledge), 0)
+
+    own = table[table["task"] == name]
+    assert [trial.value for trial in given["source_trials"]] == own["score"].tolist()
+    assert [t.params["n_neighbors"] for t in given["source_trials"]] == own[
+        "hp_n_neighbors"
+    ].tolist()
