@@ -100,6 +100,7 @@ def main(
     per_task = warm_steps.compare(steps, checksum=checksum)
     if len(per_task):
         figures["steps"] = warm_steps.summarise(per_task)
+        figures["steps_by_seed"] = _by_seed(steps, checksum)
         figures["steps_per_task"] = per_task.round(4).to_dict("records")
     quality = rows_of(quality_file, warm_quality.KEY, split)
     tables = warm_quality.compare(quality, checksum=checksum)
@@ -177,6 +178,15 @@ def count_runs(steps_file, quality_file, split):
     return counts.value_counts().to_dict()
 
 
+def _by_seed(rows, checksum):
+    """Summarise every seed by itself: the median over two seeds is only their mean."""
+    tables = {
+        seed: warm_steps.compare([row for row in rows if row["seed"] == seed], checksum=checksum)
+        for seed in sorted({row["seed"] for row in rows})
+    }
+    return {seed: warm_steps.summarise(t)["all"] for seed, t in tables.items() if len(t)}
+
+
 def print_figures(figures):
     if "n_stored" in figures:
         print(f"runs stored on {figures['split']}: {figures['n_stored']}")
@@ -191,6 +201,8 @@ def print_figures(figures):
     if "steps" in figures:
         print("\nsteps of cold weights to the loss of proposed weights after 5, over 5")
         print(pd.DataFrame(figures["steps"]).T.round(3).to_string())
+        print("\nthe same, every seed by itself")
+        print(pd.DataFrame(figures["steps_by_seed"]).T.round(3).to_string())
     for name, table in figures.get("quality", {}).items():
         print(f"\n{name}")
         print(pd.DataFrame(table).T.round(4).to_string())

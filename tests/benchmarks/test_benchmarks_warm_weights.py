@@ -67,6 +67,10 @@ def test_a_small_run_gives_figures_for_steps_and_quality(
     assert figures["overlap_with_meta_training"] == []
     assert figures["steps"]["all"]["n_tasks"] == 3
     assert figures["steps"]["regression"]["n_tasks"] == 1
+    assert (
+        sum(part["n_runs"] for part in figures["steps_by_seed"].values())
+        == (figures["steps"]["all"]["n_runs"])
+    )
     assert set(figures["quality"]["log_loss"]) == set(warm_quality.METHODS)
     assert figures["quality"]["rmse"]["linear"]["n_tasks"] == 1
     assert all(run["n_failed"] == 0 for run in figures["quality"]["runs"].values())
