@@ -13,8 +13,8 @@ from autometa.cli.fit import Kind
 NAME = "suggest"
 EXAMPLE = """\b
 Examples:
-  autometa suggest data.csv --target y --family lightgbm -n 5
-  autometa suggest data.csv --target y --family svm --knowledge collected --json"""
+  autometa suggest data.csv --target y --family knn --json
+  autometa suggest data.csv --target y --family lightgbm -n 5 --knowledge collected"""
 
 
 def run(

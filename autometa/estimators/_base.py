@@ -113,9 +113,8 @@ class AutoMetaEstimator(BaseEstimator):
 
         def count_rows():
             laps.append(deadline.elapsed_s)
-            is_late = deadline.left_s < 2 * (
-                laps[1] - laps[0]
-            )  # reading many rows takes longer yet
+            # reading many rows takes longer than proposing did
+            is_late = deadline.left_s < 2 * (laps[1] - laps[0])
             return MAX_STEP_ROWS if is_late else MAX_CONTEXT_ROWS
 
         self._model_ = propose_model(
