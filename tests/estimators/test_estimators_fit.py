@@ -188,7 +188,7 @@ def test_where_time_is_up_few_rows_are_looked_up(make_model, fake_costs, monkeyp
     fake_costs(propose_s=1.0, read_s=1.0)
 
     sizes = [
-        len(make_model(0, time_limit=limit).fit(X, Y)._model_.context["weight"])
+        len(make_model(0, time_limit=limit).fit(X, Y)._model_.networks[0][1].context["weight"])
         for limit in (2.5, 4.0, None)
     ]
 
