@@ -181,7 +181,9 @@ class AutoMetaEstimator(BaseEstimator):
             seed=seed,
             device=find_device(self.device),
         )
-        self.proposals_ = [config for one in proposals for config in one.proposed] or self.proposals_
+        self.proposals_ = [
+            config for one in proposals for config in one.proposed
+        ] or self.proposals_
         if found is None:
             return
         self._weights_ = {one.trial: weight for one, weight in found.members}
@@ -191,7 +193,9 @@ class AutoMetaEstimator(BaseEstimator):
             warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
             return
         best, self.best_score_ = found.best, found.best_score
-        self.best_params_ = best.config if len(families) == 1 else {"family": best.family} | best.config
+        self.best_params_ = (
+            best.config if len(families) == 1 else {"family": best.family} | best.config
+        )
         if best.n_steps is not None:
             self.best_params_ = self.best_params_ | {"n_steps": best.n_steps}
 

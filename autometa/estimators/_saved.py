@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from zipfile import ZIP_DEFLATED
 
 import numpy as np
 from safetensors import SafetensorError
@@ -23,14 +24,18 @@ TRUSTED_TYPES = {
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRegressor",
     "collections.OrderedDict",
+    "functools.partial",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.metrics._dist_metrics.ManhattanDistance64",
     "sklearn.metrics._dist_metrics.MinkowskiDistance64",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
@@ -81,7 +86,9 @@ def save(estimator, folder):
     if members.tables:
         import skops.io
 
-        files[TABLES] = skops.io.dumps([models for _, models in members.tables])
+        files[TABLES] = skops.io.dumps(
+            [models for _, models in members.tables], compression=ZIP_DEFLATED, compresslevel=1
+        )
     described["sha256"] = _checksum(described, *files.values())
     text = json.dumps(described, indent=1, sort_keys=True)
     write_files(Path(folder), {**files, DESCRIPTION: text.encode()})
@@ -150,7 +157,9 @@ def _read_tables(content=None):
 
     found = skops.io.get_untrusted_types(data=content)
     foreign = [
-        name for name in found if name not in TRUSTED_TYPES and not name.startswith(TRUSTED_PREFIXES)
+        name
+        for name in found
+        if name not in TRUSTED_TYPES and not name.startswith(TRUSTED_PREFIXES)
     ]
     if foreign:
         raise ArtefactError(

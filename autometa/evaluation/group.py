@@ -54,7 +54,10 @@ class FoldScorer:
         ndarray of shape (n_configs,)
         """
         n_folds = len(self.rows)
-        per_fold = [[self.score(p, fold) for p, fold in zip(c, range(n_folds), strict=True)] for c in predictions]
+        per_fold = [
+            [self.score(p, fold) for p, fold in zip(c, range(n_folds), strict=True)]
+            for c in predictions
+        ]
         return np.mean(per_fold, axis=1)
 
     def score(self, prediction, fold):

@@ -171,6 +171,9 @@ class _Turns:
         return self.spent[runner] / (self.library.share(runner.family) + LEAST_SHARE)
 
     def run(self, runner, n_most):
+        """Let a family run some trials; one at first, where there are others."""
+        if len(self.runners) > 1 and not runner.n_trials:
+            n_most = min(n_most, 1)
         started_s = time.monotonic() if self.reads_clock else 0.0
         told = runner.run(n_most)
         self.spent[runner] += time.monotonic() - started_s if self.reads_clock else len(told)
