@@ -193,11 +193,8 @@ class AutoMetaEstimator(BaseEstimator):
             warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
             return
         best, self.best_score_ = found.best, found.best_score
-        self.best_params_ = (
-            best.config if len(families) == 1 else {"family": best.family} | best.config
-        )
-        if best.n_steps is not None:
-            self.best_params_ = self.best_params_ | {"n_steps": best.n_steps}
+        steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
+        self.best_params_ = {"family": best.family, **best.config, **steps}
 
     def _find_proposals(self, families, task, given):
         """Find out what to try first of each family."""

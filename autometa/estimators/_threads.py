@@ -4,7 +4,6 @@ from contextlib import contextmanager
 
 from joblib import effective_n_jobs
 
-
 #: A table of fewer cells is fitted on one thread; more would wait for each other.
 MIN_CELLS = 50_000
 

@@ -2,7 +2,6 @@
 
 import warnings
 
-
 from autometa.families import find_family
 
 

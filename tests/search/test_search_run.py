@@ -14,9 +14,8 @@ from optuna.trial import TrialState
 from autometa._deadline import Deadline
 from autometa.families import NetworkRun
 from autometa.families.adapted_network import DEFAULT_CONFIG, first_config
-from autometa.search import Pace
+from autometa.search import Pace, run
 from autometa.search import _network_trials as network_trials
-from autometa.search import run
 
 
 @pytest.fixture
@@ -334,7 +333,8 @@ SEARCH = """
     torch.set_num_threads(int(sys.argv[1]))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space = _network_trials.space
-    _network_trials.space = lambda **options: {**space(**options), "n_steps": IntDistribution(3, 12)}
+    short = {"n_steps": IntDistribution(3, 12)}
+    _network_trials.space = lambda **options: {**space(**options), **short}
     _network_trials.DEFAULT_CONFIG["n_steps"] = 6
     _network_trials.GROUP_SIZES = {"cpu": 4}
     task = EncodedTask(**dict(np.load(sys.argv[2])), n_classes=2)
