@@ -95,7 +95,7 @@ def load(folder):
         folder / DESCRIPTION,
         format=FORMAT,
         format_version=FORMAT_VERSION,
-        written_by="the save method of an estimator",
+        written_by="`autometa fit` or the save method of an estimator",
     )
     try:
         tensors = (folder / TENSORS).read_bytes()
