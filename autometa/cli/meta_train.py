@@ -71,7 +71,7 @@ def run(
     n_steps: Annotated[
         int | None, typer.Option(min=1, help="The same in steps; whichever ends first.")
     ] = None,
-    learner: Annotated[str, typer.Option(help="maml or first_order_maml.")] = "maml",
+    learner: Annotated[str, typer.Option(help="By name, e.g. first_order_maml.")] = "maml",
     network: Annotated[
         dict,
         typer.Option(

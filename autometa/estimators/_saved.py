@@ -132,7 +132,7 @@ def load(folder):
         folder / DESCRIPTION,
         format=FORMAT,
         format_version=FORMAT_VERSION,
-        written_by="the save method of an estimator",
+        written_by="`autometa fit` or the save method of an estimator",
     )
     try:
         names = [TENSORS, TABLES] if described["weights_of_tables"] else [TENSORS]

@@ -14,8 +14,16 @@ class MetaLearner:
     configurations or folds at once.
 
     Subclasses give ``init_params(seed)``, ``propose(params, support, is_regression=...)``,
-    ``adapt(params, support, is_regression=...)`` and may override :meth:`meta_grad`.
+    ``adapt(params, support, is_regression=...)`` and may override :meth:`inner_lr`,
+    :meth:`episode_loss` and :meth:`meta_grad`.
     """
+
+    def inner_lr(self, params, *, is_regression):
+        """Return learned step sizes by name of weight; those not named have none.
+
+        The optimiser ``learned_sgd`` of the adapted network moves what has one.
+        """
+        return {}
 
     def episode_loss(self, params, support, query, *, is_regression):
         """Return what meta-training minimises on one episode; a scalar."""
