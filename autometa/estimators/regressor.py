@@ -39,7 +39,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     study_name : str, default=None
         A stored study of this name is resumed, if data, metric and folds match.
     callbacks : list of callable, default=()
-        Called with (study, trial) after every trial, as in ``Study.optimize``.
+        Called with (study, trial) after every trial, as in ``Study.optimize``. Trials that run
+        together, up to 8 or on a GPU 32, all end before ``study.stop()`` takes effect.
     n_jobs : int, default=None
         Threads; by default torch decides. -1 for all cores.
     memory_limit : float, default=None
