@@ -2,6 +2,9 @@
 
 import pandas as pd
 
+#: Origins of trials that knowledge proposed.
+WARM = ("surrogate", "nearest tasks", "portfolio")
+
 
 def leaderboard(study, weights):
     """List the trials of a study, the best first.
@@ -17,7 +20,7 @@ def leaderboard(study, weights):
     DataFrame
         ``trial``, ``family``, ``score`` (of the best step reached, NaN without any), ``state``,
         ``origin``, ``n_steps``, ``seconds``, ``weight`` (in what predicts), and a column a
-        hyperparameter.
+        hyperparameter. Its ``attrs["benefit"]`` is what :func:`describe_benefit` gives.
     """
     rows = [
         _describe(trial) | {"weight": weights.get(trial.number, 0.0)}
@@ -29,7 +32,51 @@ def leaderboard(study, weights):
     order = table.assign(is_complete=is_complete).sort_values(
         ["is_complete", "score", "trial"], ascending=[False, False, True]
     )
-    return table.loc[order.index].reset_index(drop=True)
+    table = table.loc[order.index].reset_index(drop=True)
+    table.attrs["benefit"] = describe_benefit(table)
+    return table
+
+
+def describe_benefit(table):
+    """Tell what proposals brought over a default and a random configuration, family by family.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of :func:`leaderboard`.
+
+    Returns
+    -------
+    list of dict
+        ``family``, and the best scores of proposed, default and random configurations: ``warm``
+        is that of the first proposal, ``warm_at_equal_cost`` of all that fit into the seconds of
+        the costlier of the other two. None where a trial is missing. A trial that ended on its
+        first fold counts by what it had there.
+    """
+    found = []
+    for family, trials in table.sort_values("trial").groupby("family", sort=False):
+        others = {name: trials[trials["origin"] == name].head(1) for name in ("default", "random")}
+        warm = trials[trials["origin"].isin(WARM)]
+        limit = max(
+            (float(one["seconds"].iloc[0]) for one in others.values() if len(one)), default=0
+        )
+        affordable = warm[
+            (warm["seconds"].cumsum() <= limit) | (warm["trial"] == warm["trial"].min())
+        ]
+        found.append(
+            {
+                "family": family,
+                "warm": _best_score(warm.head(1)),
+                "warm_at_equal_cost": _best_score(affordable),
+                **{name: _best_score(one) for name, one in others.items()},
+            }
+        )
+    return found
+
+
+def _best_score(trials):
+    scores = trials["score"].dropna()
+    return float(scores.max()) if len(scores) else None
 
 
 def _describe(trial):

@@ -1,6 +1,7 @@
 """What to try first of a family: what knowledge proposes, or else its library's defaults."""
 
 import numpy as np
+import optuna
 
 from autometa.exceptions import NothingLeftError
 from autometa.families import default_config, find_family, first_config
@@ -10,7 +11,11 @@ from autometa.search._proposing import find_proposer
 from autometa.search._replay import MIN_GAIN, ask
 
 #: Proposals of one family; a sampler goes on after them.
-MOST_PROPOSALS = 10
+MOST_PROPOSALS = 12
+#: Proposals after which the library's defaults and a random configuration are tried too, so that
+#: it can be told what the proposals brought.
+N_WARM = 3
+ORIGIN = "autometa:origin"
 #: A shorter search takes the static portfolio: the surrogate takes a second a family to make.
 MIN_SECONDS = 20.0
 
@@ -61,15 +66,25 @@ class FamilyProposals:
 
     def next(self):
         """Return a configuration with the user attributes of its trial, or None for no more."""
-        if self._search is None:
+        n_before = len(self.proposed)
+        if self._search is None or n_before == N_WARM:
             config, self._default = self._default, None
-            attributes = {"autometa:origin": "default"}
+            attributes = {ORIGIN: "default"}
+        elif n_before == N_WARM + 1:
+            config, attributes = self._draw(), {ORIGIN: "random"}
         else:
             config, attributes = self._ask()
         if config is None:
             return None
         self.proposed.append({"family": self.family, **config})
         return config, attributes
+
+    def _draw(self):
+        sampler = optuna.samplers.RandomSampler(seed=0)
+        return {
+            name: sampler.sample_independent(None, None, name, distribution)
+            for name, distribution in self._space.items()
+        }
 
     def _ask(self):
         if len(self.proposed) >= MOST_PROPOSALS or self._search.gain_left() < MIN_GAIN:

@@ -40,6 +40,21 @@ def test_the_leaderboard_names_families_and_weights(fit, table, kind):
     assert found == set(FAMILIES)
 
 
+def test_the_leaderboard_tells_what_proposals_brought(table, short_adaptation):
+    X, y = table
+    options = {"n_trials": 6, "families": ["knn"], "random_state": 0, "cv": 3}
+
+    model = AutoMetaRegressor(time_limit=None, **options).fit(X, y)
+
+    board = model.leaderboard_
+    [row] = board.attrs["benefit"]
+    own = board.set_index("origin")["score"]
+    assert row["family"] == "knn"
+    assert row["default"] == own["default"] and row["random"] == own["random"]
+    assert row["warm_at_equal_cost"] >= row["warm"]
+    assert row["warm"] in own.loc[["surrogate"]].to_list()
+
+
 def test_what_was_fitted_predicts_better_than_chance(fit, table):
     X, y = table
     model = fit()

@@ -73,10 +73,11 @@ def test_knowledge_comes_before_the_defaults(short, search_families):
     )
     knowledge = Knowledge.from_evaluations(scores, None)
 
-    result = search_families(1, families=["knn"], knowledge=knowledge)
+    trials = search_families(5, families=["knn"], knowledge=knowledge).trials
 
-    assert result.trials[0].params["knn.n_neighbors"] == 7
-    assert result.trials[0].user_attrs["autometa:origin"] == "surrogate"
+    assert trials[0].params["knn.n_neighbors"] == 7
+    origins = [trial.user_attrs["autometa:origin"] for trial in trials]
+    assert origins == ["surrogate"] * 3 + ["default", "random"]
 
 
 def test_a_configuration_that_fails_is_told_so_and_the_search_goes_on(
