@@ -46,7 +46,11 @@ def test_every_public_name_has_a_docstring(public):
 
 @pytest.mark.parametrize(
     "statement",
-    ["import autometa", "from autometa import AutoMetaClassifier, AutoMetaRegressor"],
+    [
+        "import autometa",
+        "from autometa import AutoMetaClassifier, AutoMetaRegressor",
+        "from autometa import Knowledge, MetaSampler, suggest, warm_start",
+    ],
 )
 def test_importing_loads_neither_torch_nor_openml(statement):
     code = f"import sys\n{statement}\nprint({{'torch', 'openml'}} & set(sys.modules))"

@@ -62,7 +62,7 @@ class Collected:
         -------
         Knowledge
         """
-        from autometa.knowledge import Knowledge, versions  # brings torch, which workers go without
+        from autometa.knowledge import Knowledge, versions
 
         spaces = {}
         for name in self.evaluations["family"].unique():

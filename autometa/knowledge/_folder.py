@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import json
 import os
+import platform
 
 from autometa.exceptions import ArtefactError
 
@@ -90,3 +91,10 @@ def version_of(package):
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:  # run from its source folder
         return "of unknown version"
+
+
+def versions():
+    """Name the versions that an artefact was made with; JSON-able."""
+    names = ("autometa", "torch", "numpy", "scikit-learn", "pandas")
+    found = {name: version_of(name) for name in names}
+    return {"python": platform.python_version(), **found}

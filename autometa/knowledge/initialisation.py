@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import platform
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from autometa.exceptions import ArtefactError
-from autometa.knowledge._folder import read_description, version_of, write_files
+from autometa.knowledge._folder import read_description, write_files
 from autometa.metalearners import METALEARNERS
 
 FORMAT = "autometa-initialisation"
@@ -127,13 +126,6 @@ class Initialisation:
     def default(cls):
         """Return the initialisation that ships with the package (read once)."""
         return _load_shipped()
-
-
-def versions():
-    """Name the versions that an artefact was made with; JSON-able."""
-    names = ("autometa", "torch", "numpy", "scikit-learn", "pandas")
-    found = {name: version_of(name) for name in names}
-    return {"python": platform.python_version(), **found}
 
 
 @cache

@@ -1,12 +1,19 @@
 """Search: Optuna studies that start from knowledge, and the batched one behind the estimators."""
 
-from autometa.search._family_proposals import FamilyProposals
-from autometa.search._pace import Pace
+from importlib import import_module
+
 from autometa.search._replay import Proposal
-from autometa.search.run import SearchResult, run_search
 from autometa.search.sampler import MetaSampler
 from autometa.search.study import SearchStudy, open_study
 from autometa.search.suggestions import suggest, warm_start
+
+# The estimators' own search needs torch, which users' studies do not.
+_OF_THE_NETWORK = {
+    "FamilyProposals": "autometa.search._family_proposals",
+    "Pace": "autometa.search._pace",
+    "SearchResult": "autometa.search.run",
+    "run_search": "autometa.search.run",
+}
 
 __all__ = [
     "FamilyProposals",
@@ -20,3 +27,9 @@ __all__ = [
     "suggest",
     "warm_start",
 ]
+
+
+def __getattr__(name):
+    if name in _OF_THE_NETWORK:
+        return getattr(import_module(_OF_THE_NETWORK[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
