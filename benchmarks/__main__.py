@@ -230,5 +230,45 @@ def warm_hpo(
     show("warm_hpo", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("automl")
+def automl(
+    corpus: Corpus,
+    results: Annotated[Path, typer.Option(help="Folder that keeps finished runs.")],
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-valid",
+    methods: Annotated[str, typer.Option(help="By commas; empty: all peers.")] = "",
+    budgets: Annotated[str, typer.Option(help="SECONDS:FOLDS by commas.")] = "1:3,10:3,60:1",
+    peers: Annotated[Path | None, typer.Option(help="As `autometa bench peers` built.")] = None,
+    reuse: Annotated[list[Path] | None, typer.Option(help="Other results that count.")] = None,
+    rerun: Annotated[str, typer.Option(help="Methods whose reused runs do not count.")] = "",
+    knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
+    threads: int = 2,
+    seed: int = 0,
+    max_tasks: int | None = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Start no run after this time; 0: print only.")
+    ] = None,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """autometa against other AutoML systems at equal time, each run in a process of its own."""
+    from benchmarks import automl as command
+
+    figures = command.main(
+        *(corpus, results),
+        split=split,
+        methods=[name for name in methods.split(",") if name] or command.METHODS,
+        budgets={float(s): int(n) for s, _, n in (b.partition(":") for b in budgets.split(","))},
+        max_tasks=max_tasks,
+        hours=hours,
+        peers=peers,
+        reuse=reuse or (),
+        rerun=[name for name in rerun.split(",") if name],
+        knowledge=knowledge,
+        n_threads=threads,
+        seed=seed,
+    )
+    show("automl", figures, command.print_figures, as_json=as_json, record=record)
+
+
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")

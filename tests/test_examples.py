@@ -94,33 +94,54 @@ def test_the_demo_of_a_table_with_few_rows_a_class(tmp_path, n_labels, is_refuse
     assert "Traceback" not in printed
 
 
-def test_the_suite_example_gets_its_tasks_from_the_server_of_the_openml_client(tmp_path):
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(90, 3)).round(3), columns=["a", "b", "c"])
-    frame["kind"] = pd.Categorical(np.where(frame["a"] + frame["b"] > 0, "yes", "no"))
-    datasets = {
-        61: {"name": "kinds", "frame": frame, "target": "kind"},
-        62: {"name": "numbers", "frame": frame, "target": "c", "task_type": 2},
-    }
-    settings, folder = tmp_path / "settings", tmp_path / "empty"
-    (settings / "openml").mkdir(parents=True)
-    folder.mkdir()
+@pytest.fixture
+def run_with_suite(tmp_path):
+    """Run an example whose first argument is a suite of two small tasks on a local server."""
 
-    with OpenMLServer(datasets, {"two-tasks": [1061, 1062]}) as server:
-        (settings / "openml" / "config").write_text(
-            f"server={server.url}\napikey=any\ncachedir={tmp_path / 'cache'}\n"
-        )
-        printed = run_python(
-            *(ROOT / "examples" / "from_an_openml_suite.py", "two-tasks"),
-            folder=folder,
-            XDG_CONFIG_HOME=str(settings),
-            XDG_CACHE_HOME=str(tmp_path),
-            OPENML_CACHE_DIR=str(tmp_path / "cache"),
-            no_proxy="127.0.0.1",
-        )
+    def run(name, *arguments):
+        rng = np.random.default_rng(0)
+        frame = pd.DataFrame(rng.normal(size=(90, 3)).round(3), columns=["a", "b", "c"])
+        frame["kind"] = pd.Categorical(np.where(frame["a"] + frame["b"] > 0, "yes", "no"))
+        datasets = {
+            61: {"name": "kinds", "frame": frame, "target": "kind"},
+            62: {"name": "numbers", "frame": frame, "target": "c", "task_type": 2},
+        }
+        settings, folder = tmp_path / "settings", tmp_path / "empty"
+        (settings / "openml").mkdir(parents=True)
+        folder.mkdir()
+        with OpenMLServer(datasets, {"two-tasks": [1061, 1062]}) as server:
+            (settings / "openml" / "config").write_text(
+                f"server={server.url}\napikey=any\ncachedir={tmp_path / 'cache'}\n"
+            )
+            return run_python(
+                *(ROOT / "examples" / f"{name}.py", "two-tasks", *arguments),
+                folder=folder,
+                XDG_CONFIG_HOME=str(settings),
+                XDG_CACHE_HOME=str(tmp_path),
+                OPENML_CACHE_DIR=str(tmp_path / "cache"),
+                no_proxy="127.0.0.1",
+            )
+
+    return run
+
+
+def test_the_suite_example_gets_its_tasks_from_the_server_of_the_openml_client(run_with_suite):
+    printed = run_with_suite("from_an_openml_suite")
 
     scores = dict(line.split()[:2] for line in printed.splitlines() if line.strip())
     assert scores == {"kinds-t1061": "accuracy", "numbers-t1062": "R2"}
+
+
+def test_the_benchmark_example_compares_on_a_suite_and_draws(run_with_suite, tmp_path):
+    pytest.importorskip("matplotlib")
+
+    printed = run_with_suite("benchmark_a_suite", tmp_path / "out")
+
+    assert "Overlap with meta-training: 0 of 2 tasks" in printed
+    assert "No run failed." in printed
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {
+        *("wins.png", "ranks.png", "time.png")
+    }
 
 
 def test_all_examples_are_tested():

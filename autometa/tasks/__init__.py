@@ -1,6 +1,7 @@
 """Tables with a target: one form for all of them, and where they come from."""
 
 from autometa.tasks._lazy import LazyTasks
+from autometa.tasks._openml_runs import publish_run
 from autometa.tasks._task import Task
 from autometa.tasks.arrays import target_kind, task_from_arrays
 from autometa.tasks.corpus import read_corpus, read_index
@@ -21,6 +22,7 @@ __all__ = [
     "load_dataset",
     "load_suite",
     "load_task",
+    "publish_run",
     "read_corpus",
     "read_index",
     "read_table",

@@ -1,10 +1,11 @@
-"""A small OpenML on 127.0.0.1: as much of the REST API as loading tasks needs, from frames."""
+"""A small OpenML on 127.0.0.1: what loading tasks and publishing runs need of the REST API."""
 
 import hashlib
 import re
 import threading
+from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 import pandas as pd
@@ -34,10 +35,17 @@ class OpenMLServer:
         is the data id plus 1000.
     suites : dict of str to list of int
         Task ids by alias; their own ids count from 1.
+
+    Attributes
+    ----------
+    flows, runs : list of dict of str to str
+        What was published, by the names of the files; a flow's id is its position plus 1, a run's
+        its position plus 1001.
     """
 
     def __init__(self, datasets, suites):
         self.datasets, self.suites = datasets, suites
+        self.flows, self.runs = [], []
         self.n_requests = 0
 
     def __enter__(self):
@@ -61,6 +69,7 @@ class OpenMLServer:
             (r"/api/v1/xml/data/list/(.*)", self.list_datasets),
             (r"/api/v1/xml/task/(\d+)", self.describe_task),
             (r"/api/v1/xml/study/(.+)", self.describe_suite),
+            (r"/api/v1/xml/flow/(\d+)", self.describe_flow),
             (r"/data/(\d+)\.arff", lambda i: (200, self.arff(int(i)))),
             (r"/splits/(\d+)\.arff", lambda i: (200, self.splits(int(i)))),
         ):
@@ -68,6 +77,30 @@ class OpenMLServer:
             if match:
                 return reply(match[1])
         return error(101, "Function not yet ported or implemented")
+
+    def accept(self, path, parts):
+        """Status and body for what is posted: its parts by name."""
+        self.n_requests += 1
+        what = path.removeprefix("/api/v1/xml/").strip("/")
+        if what == "flow/exists":
+            found = [i for i, flow in enumerate(self.flows, start=1) if is_flow(flow, parts)]
+            return document("flow_exists", elements(exists=bool(found), id=(found or [-1])[0]))
+        if what == "flow":
+            self.flows.append(parts)
+            return document("upload_flow", elements(id=len(self.flows)))
+        if what == "run":
+            self.runs.append(parts)
+            return document("upload_run", elements(run_id=1000 + len(self.runs)))
+        return error(101, "Function not yet ported or implemented")
+
+    def describe_flow(self, flow_id):
+        if not 0 < int(flow_id) <= len(self.flows):
+            return error(181, "Unknown flow")
+        opening, tag, rest = re.split(
+            "(<oml:flow[^>]*>)", self.flows[int(flow_id) - 1]["description"]
+        )
+        added = elements(id=flow_id, uploader=1, version=1, upload_date="2020-01-01T00:00:00")
+        return 200, opening + tag + added + rest
 
     def describe_dataset(self, data_id):
         dataset = self.datasets.get(int(data_id))
@@ -211,9 +244,32 @@ def error(code, message):
     return 412, body
 
 
+def is_flow(flow, wanted):
+    said = re.search(
+        "<oml:name>(.*?)</oml:name>.*<oml:external_version>(.*?)<", flow["description"], re.S
+    )
+    return said.groups() == (wanted["name"], wanted["external_version"])
+
+
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        status, text = self.openml.answer(self.path.partition("?")[0])
+        self._reply(*self.openml.answer(self.path.partition("?")[0]))
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        kind = self.headers["Content-Type"]
+        if kind.startswith("multipart/"):
+            message = BytesParser().parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
+            parts = {
+                part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+                for part in message.get_payload()
+            }
+            parts = {name: content.decode() for name, content in parts.items()}
+        else:
+            parts = dict(parse_qsl(body.decode()))
+        self._reply(*self.openml.accept(self.path.partition("?")[0], parts))
+
+    def _reply(self, status, text):
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))

@@ -1,0 +1,228 @@
+"""A report in plain text: every table with the overlap with meta-training."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+
+from autometa.bench._compare import compare_runs, known_tasks_of
+from autometa.bench._over_time import over_time
+from autometa.bench._plots import plot_critical_difference, plot_over_time, plot_wins
+from autometa.exceptions import InvalidInputError
+
+KINDS = (None, "classification", "regression")
+#: What is compared with all others where nobody says.
+REFERENCE = "autometa"
+
+
+def report_text(runs, *, metric=None, methods=None, reference=None):
+    """Write what came out of a benchmark.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        As :func:`read_runs`.
+    metric : str, optional
+        See :func:`compare_runs`.
+    methods : sequence of str, optional
+        Only these.
+    reference : str, optional
+        The method that is tested against every other one: by default ``autometa`` where it takes
+        part, else the best.
+
+    Returns
+    -------
+    str
+    """
+    if methods is not None:
+        runs = runs[runs["method"].isin(list(methods))]
+    if runs.empty:
+        raise InvalidInputError("There are no runs to report. Run the benchmark first.")
+    parts = [_machine(runs)]
+    budgets = sorted(runs["budget_s"].dropna().unique()) or [None]
+    for budget_s in budgets:
+        for kind in KINDS:
+            try:
+                found = compare_runs(runs, budget_s, kind=kind, metric=metric)
+            except InvalidInputError as error:
+                if kind is None:
+                    parts.append(f"No comparison at {_seconds(budget_s)}: {error}")
+                continue
+            if kind is None or found.n_tasks < len(set(runs["task"])):
+                parts.append(_section(found, kind or "all tasks", reference))
+    if len(budgets) > 1:
+        parts.append(_time_table(over_time(runs, metric)))
+    parts.append(_failures(runs))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def write_report(runs, folder, *, metric=None, methods=None, reference=None):
+    """Write the report, its tables as CSV, and plots.
+
+    Parameters
+    ----------
+    runs, metric, methods, reference
+        As for :func:`report_text`.
+    folder : path
+        Made if need be: ``report.txt``, ``methods-*.csv``, ``wins-*.csv`` and ``*.png``.
+
+    Raises
+    ------
+    MissingExtraError
+        Where matplotlib is not installed; everything but the plots is written then.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = report_text(runs, metric=metric, methods=methods, reference=reference)
+    (folder / "report.txt").write_text(text, "utf-8")
+    if methods is not None:
+        runs = runs[runs["method"].isin(list(methods))]
+    found = {}
+    for budget_s in sorted(runs["budget_s"].dropna().unique()) or [None]:
+        name = "unlimited" if budget_s is None else f"{budget_s:g}s"
+        with contextlib.suppress(InvalidInputError):  # the report says why
+            found[name] = compare_runs(runs, budget_s, metric=metric)
+    for name, comparison in found.items():
+        comparison.table().to_csv(folder / f"methods-{name}.csv")
+        comparison.wins().to_csv(folder / f"wins-{name}.csv")
+    for name, comparison in found.items():
+        if len(comparison.methods) > 1:
+            _save(plot_wins(comparison), folder / f"wins-{name}.png")
+        if np.isfinite(comparison.critical_difference()["critical_difference"]):
+            _save(plot_critical_difference(comparison), folder / f"ranks-{name}.png")
+    _save(plot_over_time(runs, metric), folder / "over_time.png")
+
+
+def _save(axes, path):
+    axes.figure.savefig(path, dpi=120)
+
+
+def _section(found, kind, reference):
+    """One comparison: the table, the tests, the groups."""
+    n_folds = len(found.scores)
+    title = f"{_seconds(found.budget_s)}, {kind}: {found.n_tasks} tasks, {n_folds} folds"
+    lines = [title, "=" * len(title), _overlap(found)]
+    for method, n in found.left_out.items():
+        lines.append(f"Left out: {n} folds without a run of {method}.")
+    lines += ["", _columns(_formatted(found.table())), ""]
+    if len(found.methods) > 1:
+        name = reference if reference is not None else REFERENCE
+        if name not in found.methods:
+            name = found.methods[0]
+        wins = found.wins().loc[name]
+        wins.index.name = f"{name} against"
+        shown = wins.reset_index()
+        for column in ("p_sign", "p_wilcoxon", "p_holm"):
+            shown[column] = shown[column].map("{:.3g}".format)
+        shown["win_rate"] = shown["win_rate"].map("{:.0%}".format)
+        lines += [_columns(shown), ""]
+    lines.append(_difference(found))
+    return "\n".join(lines).rstrip()
+
+
+def _overlap(found):
+    known = found.known_tasks
+    text = f"Overlap with meta-training: {len(known)} of {found.n_tasks} tasks"
+    return f"{text} ({', '.join(known)}): THEIR SCORES DO NOT COUNT." if known else f"{text}."
+
+
+def _difference(found):
+    difference = found.critical_difference()
+    if not np.isfinite(difference["critical_difference"]):
+        return "Too few methods or tasks for a critical difference of ranks."
+    text = (
+        f"Friedman p = {difference['p_friedman']:.2g}; mean ranks (of means over folds) differ "
+        f"significantly (Nemenyi, 5 %) from {difference['critical_difference']:.2f} on."
+    )
+    groups = [" ~ ".join(group) for group in difference["groups"]]
+    return "\n".join([text, *(f"  not told apart: {group}" for group in groups)])
+
+
+def _formatted(table):
+    shown = table.reset_index()
+    shown["elo"] = [
+        f"{e:.0f} [{low:.0f}, {high:.0f}]"
+        for e, low, high in shown[["elo", "elo_low", "elo_high"]].itertuples(index=False)
+    ]
+    shown = shown.drop(columns=["elo_low", "elo_high"]).dropna(axis=1, how="all")
+    formats = {
+        **{"mean_rank": "{:.2f}", "normalised": "{:.3f}"},
+        **{"share_best": "{:.0%}", "share_worst": "{:.0%}"},
+        **{"roc_auc": "{:.3f}", "log_loss": "{:.3f}", "rmse_ratio": "{:.3f}"},
+        **{
+            "fit_s": "{:.1f}",
+            "longest_fit_s": "{:.1f}",
+            "predict_s": "{:.2f}",
+            "peak_mb": "{:.0f}",
+        },
+    }
+    for column, template in formats.items():
+        if column in shown:
+            shown[column] = shown[column].map(template.format)
+    return shown
+
+
+def _time_table(table):
+    if table.empty:
+        return "No fold has runs of all methods at all budgets, so nothing is shown over time."
+    n_tasks = int(table["n_tasks"].iloc[0])
+    title = f"Normalised score by time ({n_tasks} tasks with all runs)"
+    shown = table.assign(
+        budget_s=table["budget_s"].map(lambda b: "-" if np.isnan(b) else f"{b:g}"),
+        fit_s=table["fit_s"].map("{:.1f}".format),
+        normalised=table["normalised"].map("{:.3f}".format),
+    ).drop(columns="n_tasks")
+    return "\n".join([title, "=" * len(title), _columns(shown)])
+
+
+def _machine(runs):
+    """How fast the machine was when methods were run, against the newest session."""
+    if "calibration_s" not in runs.columns or runs["calibration_s"].isna().all():
+        return ""
+    newest = runs.sort_values("date")["session"].iloc[-1]
+    now_s = runs.loc[runs["session"] == newest, "calibration_s"].median()
+    then = runs.groupby("method")["calibration_s"].median()
+    lines = [f"A fixed fit took {now_s:.2f} s in the newest session; when methods were run, by it:"]
+    lines += [f"  {name}: {then_s:.2f} s ({then_s / now_s:.2f})" for name, then_s in then.items()]
+    head = f"{len(runs)} runs on {runs['task'].nunique()} tasks"
+    head += f"; meta-training has seen {len(known_tasks_of(runs))} of these."
+    return "\n".join([head, *lines])
+
+
+def _failures(runs):
+    failed = runs[runs["status"] != "ok"]
+    if failed.empty:
+        return "No run failed."
+    lines = [f"{len(failed)} runs failed (they rank last):"]
+    for row in failed.head(20).to_dict("records"):
+        error = " ".join(str(row.get("error") or "").split())
+        budget = (
+            ""
+            if row["budget_s"] is None or np.isnan(row["budget_s"])
+            else (f" at {row['budget_s']:g} s")
+        )
+        lines.append(
+            f"  {row['method']}{budget} on {row['task']}, fold {row['fold']}: "
+            f"{row['status']}, {error[-160:]}"
+        )
+    if len(failed) > 20:
+        lines.append(f"  and {len(failed) - 20} more")
+    return "\n".join(lines)
+
+
+def _seconds(budget_s):
+    return "No time limit" if budget_s is None else f"{budget_s:g} s"
+
+
+def _columns(frame):
+    """A table in plain text, numbers to the right."""
+    texts = [[str(name) for name in frame.columns]]
+    texts += [[str(cell) for cell in row] for row in frame.itertuples(index=False)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in texts
+    )

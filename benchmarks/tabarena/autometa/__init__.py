@@ -1,0 +1,1 @@
+"""autometa as a system of TabArena."""

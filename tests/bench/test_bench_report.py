@@ -1,0 +1,108 @@
+"""What the report says and what the plots show."""
+
+import pandas as pd
+import pytest
+
+from autometa.bench import (
+    compare_runs,
+    plot_critical_difference,
+    plot_over_time,
+    plot_wins,
+    report_text,
+    write_report,
+)
+from autometa.exceptions import InvalidInputError
+
+SCORES = {
+    "autometa": {"t1": 0.9, "t2": 0.8, "t3": 0.7},
+    "flaml": {"t1": 0.8, "t2": 0.9, "t3": 0.6},
+    "linear": {"t1": 0.4, "t2": 0.7, "t3": None},
+}
+
+
+@pytest.fixture
+def runs(make_runs):
+    common = {"error": "ValueError: no", "date": "2026-01-02", "session": "s", "calibration_s": 0.5}
+    found = [
+        make_runs(SCORES, budget_s=s, unlimited=("linear",), fit_s=s, **common) for s in (1, 10)
+    ]
+    return pd.concat(found).drop_duplicates(["method", "task", "budget_s"])
+
+
+def test_every_table_says_how_many_tasks_meta_training_has_seen(runs):
+    text = report_text(runs)
+
+    assert text.count("Overlap with meta-training: 0 of 3 tasks.") == 2
+    seen = report_text(runs.assign(known_as=["an old friend"] + [""] * (len(runs) - 1)))
+    assert "Overlap with meta-training: 1 of 3 tasks (t1): THEIR SCORES DO NOT COUNT." in seen
+
+
+def test_the_report_compares_with_autometa_and_names_failures(runs):
+    text = report_text(runs)
+
+    assert "10 s, all tasks: 3 tasks, 3 folds" in text
+    assert "autometa against" in text
+    assert "1 runs failed" in text
+    assert "linear on t3, fold 0: failed, ValueError: no" in text
+    assert "Normalised score by time (3 tasks with all runs)" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert next(line for line in lines if line[:1] == ["autometa"])[1] == "1.33"
+
+
+def test_the_report_says_how_fast_the_machine_was_then_and_now(runs):
+    old = runs[runs["method"] == "flaml"].assign(
+        session="old", date="2026-01-01", calibration_s=0.25
+    )
+
+    text = report_text(pd.concat([old, runs[runs["method"] != "flaml"]]))
+
+    assert "A fixed fit took 0.50 s in the newest session" in text
+    assert "flaml: 0.25 s (0.50)" in text
+    assert "autometa: 0.50 s (1.00)" in text
+
+
+def test_a_budget_that_some_method_lacks_says_so(runs):
+    text = report_text(runs[~((runs["method"] == "flaml") & (runs["budget_s"] == 10))])
+
+    assert "1 s, all tasks" in text and "10 s, all tasks: 3 tasks" in text
+
+
+def test_one_method_is_reported_without_tests(runs):
+    assert "against" not in report_text(runs, methods=["autometa"])
+
+
+def test_no_runs_are_no_report(runs):
+    with pytest.raises(InvalidInputError, match="no runs"):
+        report_text(runs[:0])
+
+
+def test_the_report_is_written_with_tables_and_plots(runs, tmp_path):
+    pytest.importorskip("matplotlib")
+
+    write_report(runs, tmp_path / "out")
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("methods-10s.csv", "methods-1s.csv", "over_time.png", "ranks-10s.png", "ranks-1s.png"),
+        *("report.txt", "wins-10s.csv", "wins-10s.png", "wins-1s.csv", "wins-1s.png"),
+    ]
+    table = pd.read_csv(tmp_path / "out" / "methods-10s.csv", index_col="method")
+    assert table.loc["autometa", "mean_rank"] == pytest.approx(4 / 3)
+
+
+def test_plots_show_every_method(runs):
+    pytest.importorskip("matplotlib")
+    comparison = compare_runs(runs, 10)
+
+    shown = plot_critical_difference(comparison)
+    texts = " ".join(text.get_text() for text in shown.texts)
+    assert all(name in texts for name in SCORES)
+    assert len(plot_over_time(runs).lines) == 3
+    cells = {text.get_text() for text in plot_wins(comparison).texts}
+    assert cells == {"67", "33", "100", "0"}
+
+
+def test_a_plot_is_drawn_where_it_is_asked_for(runs):
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    ax = figure.subplots()
+
+    assert plot_wins(compare_runs(runs, 10), ax=ax) is ax
