@@ -134,6 +134,44 @@ def _normal_scores(values, weight):
     return ndtri(np.clip(ranks, 1e-3, 1 - 1e-3))[inverse]
 
 
+def make_array_rows(X, y, weight=None, *, n_classes=None):
+    """Put rows that are arrays, such as images or inputs of a function, into tensors.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, ...)
+        Kept as they are.
+    y : array of shape (n_rows,)
+        Class indices, or numbers, which also stay in their units.
+    weight : array of shape (n_rows,), default=None
+        As in :func:`make_rows`.
+    n_classes : int, default=None
+        None means regression.
+
+    Returns
+    -------
+    dict of Tensor
+        As from :func:`make_rows`, without ``column_mask``; ``X`` has the shape given.
+
+    Examples
+    --------
+    >>> rows = make_array_rows(np.zeros((2, 1, 28, 28)), [0, 1], n_classes=2)
+    >>> rows["X"].shape, rows["target"].tolist()
+    (torch.Size([2, 1, 28, 28]), [[1.0, 0.0], [0.0, 1.0]])
+    """
+    X = torch.as_tensor(np.asarray(X), dtype=torch.float32)
+    if X.ndim < 2:
+        raise InvalidInputError(f"X must have shape (n_rows, ...), got {tuple(X.shape)}.")
+    cells = np.zeros((len(X), 0, 3))
+    rows = make_rows(cells, y, weight, n_classes=n_classes)
+    del rows["column_mask"]
+    if n_classes is None:
+        numbers = np.asarray(y, dtype=np.float64)[:, None]
+        rows["target"] = torch.as_tensor(numbers, dtype=torch.float32)
+        rows["target_mean"], rows["target_scale"] = torch.zeros(()), torch.ones(())
+    return {**rows, "X": X}
+
+
 def query_rows(support, X, y, weight=None, *, n_classes=None):
     """Make the query's rows, its targets expressed in the support's units.
 
@@ -155,6 +193,20 @@ def first_rows(rows, n_rows):
     return {name: t[:n_rows] if name in per_row else t for name, t in rows.items()}
 
 
+def pool_rows(support, query):
+    """Join labelled rows of one task into one set, in the units of the first.
+
+    Returns
+    -------
+    dict of Tensor
+    """
+    per_row = ("X", "weight", "target", "membership")
+    return {
+        name: torch.cat([tensor, query[name]]) if name in per_row else tensor
+        for name, tensor in support.items()
+    }
+
+
 def pad_rows(rows, *, n_rows, n_columns, n_classes=None):
     """Pad with rows of weight 0, masked columns and masked classes.
 
@@ -166,18 +218,25 @@ def pad_rows(rows, *, n_rows, n_columns, n_classes=None):
     rows : dict of Tensor
         As from :func:`make_rows`.
     n_rows, n_columns : int
-        Sizes to reach; at least those of ``rows``.
+        Sizes to reach; at least those of ``rows``. Arrays have no columns to pad.
     n_classes : int, default=None
         Number of classes to reach; None for regression.
     """
     pad = torch.nn.functional.pad
-    more_rows, more_columns = n_rows - rows["X"].shape[0], n_columns - rows["X"].shape[1]
+    X, more_rows = rows["X"], n_rows - rows["X"].shape[0]
     more_classes = 0 if n_classes is None else n_classes - rows["target"].shape[1]
+    if "column_mask" in rows:
+        more_columns = n_columns - X.shape[1]
+        padded = {
+            "X": pad(X, (0, 0, 0, more_columns, 0, more_rows)),
+            "column_mask": pad(rows["column_mask"], (0, more_columns)),
+        }
+    else:
+        padded = {"X": pad(X, (*[0] * (2 * X.ndim - 1), more_rows))}
     return {
         **rows,
-        "X": pad(rows["X"], (0, 0, 0, more_columns, 0, more_rows)),
+        **padded,
         "weight": pad(rows["weight"], (0, more_rows)),
-        "column_mask": pad(rows["column_mask"], (0, more_columns)),
         "target": pad(rows["target"], (0, more_classes, 0, more_rows)),
         "membership": pad(rows["membership"], (0, more_classes, 0, more_rows)),
         "class_mask": pad(rows["class_mask"], (0, more_classes)),

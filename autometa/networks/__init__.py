@@ -1,12 +1,23 @@
-"""Networks: the initialiser that proposes weights, and the trunk and heads that use them."""
+"""Networks: for tables the initialiser that proposes weights, trunk and heads; for arrays others."""
 
+from autometa.networks.convolutional import Convolutional
 from autometa.networks.initialiser import ColumnStatisticsInitialiser
+from autometa.networks.kinds import NETWORKS, make_network
+from autometa.networks.mlp import MLP
+from autometa.networks.tabular import LOOKUP, ColumnsNetwork, LookUpNetwork
 from autometa.networks.trunk import embed, look_up, predict_from, predict_outputs
 
 __all__ = [
     "ColumnStatisticsInitialiser",
+    "ColumnsNetwork",
+    "Convolutional",
+    "LOOKUP",
+    "LookUpNetwork",
+    "MLP",
+    "NETWORKS",
     "embed",
     "look_up",
+    "make_network",
     "predict_from",
     "predict_outputs",
 ]
