@@ -140,10 +140,10 @@ def make_array_rows(X, y, weight=None, *, n_classes=None):
     Parameters
     ----------
     X : array of shape (n_rows, ...)
-        Kept as they are.
-    y : array of shape (n_rows,)
+        Kept as it is. The rows of many tasks, (n_tasks, n_rows, ...), come out stacked.
+    y : array of shape (n_rows,) or (n_tasks, n_rows)
         Class indices, or numbers, which also stay in their units.
-    weight : array of shape (n_rows,), default=None
+    weight : array of the shape of y, default=None
         As in :func:`make_rows`.
     n_classes : int, default=None
         None means regression.
@@ -159,17 +159,35 @@ def make_array_rows(X, y, weight=None, *, n_classes=None):
     >>> rows["X"].shape, rows["target"].tolist()
     (torch.Size([2, 1, 28, 28]), [[1.0, 0.0], [0.0, 1.0]])
     """
-    X = torch.as_tensor(np.asarray(X), dtype=torch.float32)
-    if X.ndim < 2:
-        raise InvalidInputError(f"X must have shape (n_rows, ...), got {tuple(X.shape)}.")
-    cells = np.zeros((len(X), 0, 3))
-    rows = make_rows(cells, y, weight, n_classes=n_classes)
-    del rows["column_mask"]
+    X, y = torch.as_tensor(np.asarray(X), dtype=torch.float32), torch.as_tensor(np.asarray(y))
+    weight = torch.ones(y.shape) if weight is None else torch.as_tensor(np.asarray(weight))
+    if y.ndim not in (1, 2) or X.ndim <= y.ndim or X.shape[: y.ndim] != y.shape:
+        raise InvalidInputError(
+            "y must have shape (n_rows,) or (n_tasks, n_rows) and X the same with more "
+            f"dimensions, got {tuple(y.shape)} and {tuple(X.shape)}."
+        )
+    if weight.shape != y.shape or not (weight >= 0).all() or not (weight > 0).any(-1).all():
+        raise InvalidInputError(
+            "weight must have the shape of y and be >= 0, with at least one row above 0."
+        )
+    if not torch.isfinite(X).all() or not torch.isfinite(y.double()).all():
+        raise InvalidInputError("X and y must be finite.")
     if n_classes is None:
-        numbers = np.asarray(y, dtype=np.float64)[:, None]
-        rows["target"] = torch.as_tensor(numbers, dtype=torch.float32)
-        rows["target_mean"], rows["target_scale"] = torch.zeros(()), torch.ones(())
-    return {**rows, "X": X}
+        target, n_outputs = y.unsqueeze(-1), 1
+    else:
+        if y.numel() and (y.min() < 0 or y.max() >= n_classes):
+            raise InvalidInputError(f"Class indices must lie in [0, {n_classes}).")
+        target, n_outputs = torch.nn.functional.one_hot(y.long(), n_classes), n_classes
+    lead = y.shape[:-1]
+    return {
+        "X": X,
+        "weight": weight.float(),
+        "target": target.float(),
+        "membership": target.float(),
+        "class_mask": torch.ones(*lead, n_outputs),
+        "target_mean": torch.zeros(lead),
+        "target_scale": torch.ones(lead),
+    }
 
 
 def query_rows(support, X, y, weight=None, *, n_classes=None):

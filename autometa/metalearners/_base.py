@@ -146,9 +146,7 @@ def query_loss(weights, context, rows, *, is_regression, is_context=False, dropo
     return rows_loss(outputs, rows["target"], rows["weight"], is_regression=is_regression)
 
 
-def rows_loss(
-    outputs, target, weight, *, is_regression, label_smoothing=0.0, huber_delta=3.0
-):
+def rows_loss(outputs, target, weight, *, is_regression, label_smoothing=0.0, huber_delta=3.0):
     """Weighted mean loss of outputs (n_rows, n_outputs) against targets of the same shape.
 
     Numbers are measured by their squared error, linear beyond ``huber_delta``; None: never.
@@ -157,9 +155,7 @@ def rows_loss(
         if huber_delta is None:
             losses = (outputs - target).square()
         else:
-            losses = 2 * functional.huber_loss(
-                outputs, target, reduction="none", delta=huber_delta
-            )
+            losses = 2 * functional.huber_loss(outputs, target, reduction="none", delta=huber_delta)
         losses = losses.squeeze(-1)
     else:
         log_shares = outputs.log_softmax(-1)

@@ -94,9 +94,7 @@ class GradientLearner(MetaLearner):
 
     def moved(self, is_regression):
         """Names of the adapted weights that there are for classes, or for numbers."""
-        return [
-            name for name in self.adapted if not (is_regression and name in ONLY_FOR_CLASSES)
-        ]
+        return [name for name in self.adapted if not (is_regression and name in ONLY_FOR_CLASSES)]
 
     def tensor_step_sizes(self, log_step_size):
         """Draw one learned step size a weight, and one for each kind of target."""

@@ -75,7 +75,9 @@ class MAML(GradientLearner):
         """Return the step size of every adapted tensor."""
         if self.step_size is not None:
             some = next(iter(params.values()))
-            return dict.fromkeys(self.moved(is_regression), torch.as_tensor(self.step_size).to(some))
+            return dict.fromkeys(
+                self.moved(is_regression), torch.as_tensor(self.step_size).to(some)
+            )
         return {
             name: params[f"log_inner_lr.{name}"][int(is_regression)].exp()
             for name in self.moved(is_regression)

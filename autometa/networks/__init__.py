@@ -1,6 +1,9 @@
-"""Networks: for tables the initialiser that proposes weights, trunk and heads; for arrays others."""
+"""Networks: for tables one whose weights are proposed, for arrays those with weights of their own."""
 
+from autometa.networks._draws import uniform
+from autometa.networks._plain import slots_of
 from autometa.networks.convolutional import Convolutional
+from autometa.networks.heads import ridge_head
 from autometa.networks.initialiser import ColumnStatisticsInitialiser
 from autometa.networks.kinds import NETWORKS, make_network
 from autometa.networks.mlp import MLP
@@ -20,4 +23,7 @@ __all__ = [
     "make_network",
     "predict_from",
     "predict_outputs",
+    "ridge_head",
+    "slots_of",
+    "uniform",
 ]

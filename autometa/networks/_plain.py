@@ -57,9 +57,7 @@ class PlainNetwork:
         params = self._init_layers(generator)
         if self.head:
             n_columns = self.n_slots if self.head == "slots" else 1
-            params["head"] = uniform(
-                generator, self.n_features, n_columns, fan_in=self.n_features
-            )
+            params["head"] = uniform(generator, self.n_features, n_columns, fan_in=self.n_features)
             params["head_bias"] = torch.zeros(n_columns)
         return params
 
@@ -99,7 +97,7 @@ class PlainNetwork:
         """Lay out numbers for the elements of parameters as :meth:`propose` lays those out."""
         return self.propose(elements, support, is_regression=False)
 
-    def embed(self, weights, rows, context=None):
+    def embed(self, weights, rows, context=None, fast=None):
         """Embed rows.
 
         Parameters
@@ -108,18 +106,20 @@ class PlainNetwork:
         rows : dict of Tensor
         context : dict of Tensor, default=None
             The labelled rows, where ``rows`` are others.
+        fast : dict of Tensor, default=None
+            A second set of weights: every layer adds up what both make of its input.
 
         Returns
         -------
         Tensor of shape (n_rows, n_features)
         """
         if context is None or self.transductive or not self.norm:
-            return self._features(weights, rows["X"], rows["weight"])
+            return self._features(weights, rows["X"], rows["weight"], fast)
 
         def embed_one(row):
             X = torch.cat([context["X"], row.unsqueeze(0)])
             weight = torch.cat([context["weight"], torch.ones_like(context["weight"][:1])])
-            return self._features(weights, X, weight)[-1]
+            return self._features(weights, X, weight, fast)[-1]
 
         return torch.func.vmap(embed_one)(rows["X"])
 
@@ -132,6 +132,15 @@ class PlainNetwork:
     def context(self, support):
         """Return the labelled rows that a step reads: all."""
         return support
+
+    def _features(self, weights, X, weight, fast):
+        hidden = self._start(X)
+        for i in range(self.n_layers):
+            found = self._layer(weights, i, hidden, weight)
+            if fast is not None:
+                found = found + self._layer(fast, i, hidden, weight)
+            hidden = found
+        return self._end(hidden)
 
     def _norm_params(self, name, n_channels):
         if not self.norm:

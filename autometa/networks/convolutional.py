@@ -61,22 +61,24 @@ class Convolutional(PlainNetwork):
     def _init_layers(self, generator):
         params, n_in = {}, self.n_channels
         for i in range(self.n_blocks):
-            params[f"block{i}"] = uniform(
-                generator, self.n_filters, n_in, 3, 3, fan_in=9 * n_in
-            )
+            params[f"block{i}"] = uniform(generator, self.n_filters, n_in, 3, 3, fan_in=9 * n_in)
             if not self.norm:
                 params[f"block{i}_bias"] = uniform(generator, self.n_filters, fan_in=9 * n_in)
             params |= self._norm_params(f"block{i}", self.n_filters)
             n_in = self.n_filters
         return params
 
-    def _features(self, weights, X, weight):
-        hidden = X
-        for i in range(self.n_blocks):
-            bias = None if self.norm else weights[f"block{i}_bias"]
-            stride = 1 if self.pooling else 2
-            hidden = functional.conv2d(hidden, weights[f"block{i}"], bias, stride, padding=1)
-            hidden = self._normalise(hidden, weight, weights, f"block{i}").relu()
-            if self.pooling:
-                hidden = functional.max_pool2d(hidden, 2)
+    n_layers = property(lambda self: self.n_blocks)
+
+    def _start(self, X):
+        return X
+
+    def _layer(self, weights, i, hidden, weight):
+        bias = None if self.norm else weights[f"block{i}_bias"]
+        stride = 1 if self.pooling else 2
+        hidden = functional.conv2d(hidden, weights[f"block{i}"], bias, stride, padding=1)
+        hidden = self._normalise(hidden, weight, weights, f"block{i}").relu()
+        return functional.max_pool2d(hidden, 2) if self.pooling else hidden
+
+    def _end(self, hidden):
         return hidden.flatten(1) if self.pooling else hidden.mean((2, 3))

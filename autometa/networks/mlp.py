@@ -52,11 +52,16 @@ class MLP(PlainNetwork):
             params |= self._norm_params(f"layer{i}", n_out)
         return params
 
-    def _features(self, weights, X, weight):
-        hidden = X.flatten(1)
-        for i in range(len(self.widths) - 1):
-            hidden = hidden @ weights[f"layer{i}"]
-            if not self.norm:
-                hidden = hidden + weights[f"layer{i}_bias"]
-            hidden = self._normalise(hidden, weight, weights, f"layer{i}").relu()
+    n_layers = property(lambda self: len(self.widths) - 1)
+
+    def _start(self, X):
+        return X.flatten(1)
+
+    def _layer(self, weights, i, hidden, weight):
+        hidden = hidden @ weights[f"layer{i}"]
+        if not self.norm:
+            hidden = hidden + weights[f"layer{i}_bias"]
+        return self._normalise(hidden, weight, weights, f"layer{i}").relu()
+
+    def _end(self, hidden):
         return hidden

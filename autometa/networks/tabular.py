@@ -61,8 +61,10 @@ class _TableNetwork:
         """Return the elements as they are: they broadcast over columns and classes."""
         return elements
 
-    def embed(self, weights, rows, context=None):
-        """Embed rows; (n_rows, n_features)."""
+    def embed(self, weights, rows, context=None, fast=None):
+        """Embed rows; (n_rows, n_features). Fast weights are added to the others."""
+        if fast is not None:
+            weights = {**weights, **{name: weights[name] + fast[name] for name in fast}}
         return embed(weights, rows)
 
     def predict(self, weights, context, rows, *, is_regression, is_context=False):
@@ -81,7 +83,7 @@ class _TableNetwork:
 
     def _trunk_shapes(self):
         n_hidden = self.n_features
-        wide = {name: (n_hidden,) for name in ("first_bias", "gain", "second_bias")}
+        wide = dict.fromkeys(("first_bias", "gain", "second_bias"), (n_hidden,))
         return {
             "first": (1, N_BASIS, n_hidden),
             "second": (n_hidden, n_hidden),
