@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from autometa.cli import collect, fit, meta_train, predict, suggest
+from autometa.cli import bench, collect, fit, meta_train, predict, suggest
 from autometa.cli._errors import OneLineErrors
 
 __all__ = ["app", "main"]
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for command in (fit, predict, suggest, meta_train, collect):
     app.command(command.NAME, epilog=command.EXAMPLE)(command.run)
+app.add_typer(bench.app, name=bench.NAME)
 
 
 def _print_version(is_wanted: bool):

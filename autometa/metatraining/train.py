@@ -68,8 +68,8 @@ def meta_train(
     """Move meta-parameters down the meta-gradient of a stream of episodes.
 
     By default AdamW with warm-up, cosine decay and gradient clipping; what is returned is a
-    running average of the parameters. Processes started by ``torchrun`` take batches of their own and
-    average their gradients; the first of them writes checkpoints.
+    running average of the parameters. Processes started by ``torchrun`` take batches of their own
+    and average their gradients; the first of them writes checkpoints.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Networks: for tables one whose weights are proposed, for arrays those with weights of their own."""
+"""Networks: for tables those whose weights are proposed; for arrays some with their own."""
 
 from autometa.networks._draws import uniform
 from autometa.networks._plain import slots_of

@@ -1,7 +1,5 @@
 """What networks for arrays share: one set of weights for all tasks, class slots, batch norm."""
 
-from functools import cached_property
-
 import torch
 
 from autometa.exceptions import InvalidInputError
@@ -32,6 +30,8 @@ class PlainNetwork:
     ----------
     adapted : tuple of str
         Weights that gradient learners move.
+    element_shapes : dict of str to tuple
+        Shape of every adapted weight, for what is learned of each of its elements.
     n_features : int
         Numbers that :meth:`embed` gives for a row.
     """
@@ -46,6 +46,8 @@ class PlainNetwork:
         if n_slots < 1:
             raise InvalidInputError(f"n_slots must be >= 1, got {n_slots}.")
         self.n_slots, self.head, self.norm, self.transductive = n_slots, head, norm, transductive
+        params = self.init_params(0)  # here, since nothing may be drawn under vmap
+        self.element_shapes = {name: tuple(param.shape) for name, param in params.items()}
 
     @property
     def head_names(self):
@@ -60,11 +62,6 @@ class PlainNetwork:
             params["head"] = uniform(generator, self.n_features, n_columns, fan_in=self.n_features)
             params["head_bias"] = torch.zeros(n_columns)
         return params
-
-    @cached_property
-    def element_shapes(self):
-        """Shape of every adapted weight, for what is learned of each of its elements."""
-        return {name: tuple(param.shape) for name, param in self.init_params(0).items()}
 
     @property
     def adapted(self):

@@ -48,7 +48,6 @@ class Convolutional(PlainNetwork):
         norm=True,
         transductive=True,
     ):
-        super().__init__(n_slots=n_slots, head=head, norm=norm, transductive=transductive)
         self.n_filters, self.n_blocks, self.n_channels = n_filters, n_blocks, n_channels
         self.pooling = pooling
         size = image_size
@@ -57,6 +56,7 @@ class Convolutional(PlainNetwork):
         if size < 1:
             raise ValueError(f"{n_blocks} blocks leave nothing of an image of size {image_size}")
         self.n_features = n_filters * size**2 if pooling else n_filters
+        super().__init__(n_slots=n_slots, head=head, norm=norm, transductive=transductive)
 
     def _init_layers(self, generator):
         params, n_in = {}, self.n_channels

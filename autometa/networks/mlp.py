@@ -39,9 +39,9 @@ class MLP(PlainNetwork):
         norm=True,
         transductive=True,
     ):
-        super().__init__(n_slots=n_slots, head=head, norm=norm, transductive=transductive)
         self.widths = (n_inputs, *hidden)
         self.n_features = self.widths[-1]
+        super().__init__(n_slots=n_slots, head=head, norm=norm, transductive=transductive)
 
     def _init_layers(self, generator):
         params = {}

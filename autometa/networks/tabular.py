@@ -1,7 +1,5 @@
 """Networks for tables behind the interface that meta-learners ask: weights from the support."""
 
-from functools import cached_property
-
 import torch
 from torch import nn
 
@@ -35,10 +33,11 @@ class _TableNetwork:
     def _make_module(self):
         raise NotImplementedError
 
-    @cached_property
-    def _module(self):
+    def _keep_module(self):
+        """Make the module once, without values; not later, since nothing is drawn under vmap."""
         with torch.device("meta"):
-            return self._make_module()
+            self._module = self._make_module()
+        self._own_names = [name for name, _ in self._module.named_parameters()]
 
     def init_params(self, seed):
         """Draw parameters; a dictionary of float32 tensors on the CPU."""
@@ -46,10 +45,6 @@ class _TableNetwork:
             torch.manual_seed(seed)
             module = self._make_module()
         return {name: param.detach() for name, param in module.named_parameters()}
-
-    @cached_property
-    def _own_names(self):
-        return [name for name, _ in self._module.named_parameters()]
 
     def propose(self, params, support, *, is_regression):
         """Propose weights for the table of which ``support`` holds the labelled rows."""
@@ -105,6 +100,7 @@ class LookUpNetwork(_TableNetwork):
 
     def __init__(self, initialiser_class=ColumnStatisticsInitialiser, **config):
         self._initialiser_class, self._config = initialiser_class, config
+        self._keep_module()
         self.n_features = self._module.config["n_hidden"]
 
     adapted = (*TRUNK, "head", "head_bias", *LOOKUP)
@@ -145,6 +141,7 @@ class ColumnsNetwork(_TableNetwork):
         self._sizes = {"n_hidden": n_hidden, "n_token": n_token, "n_layers": n_layers}
         self.head_names = ("head", "head_bias") if head else ()
         self.adapted = (*TRUNK, *self.head_names)
+        self._keep_module()
 
     def _make_module(self):
         return _ColumnsEncoder(has_head=self.head is not None, **self._sizes)

@@ -89,8 +89,8 @@ def test_rows_of_weight_0_are_not_there(make_any_learner, make_any_episode, name
     params = double(learner.init_params(0))
     larger = make_any_episode(kind, seed=5, n_shots=4, n_query=9)
     padded = take(stack_episodes([episode, larger]), 0)
-    padded = Episode(*({n: t[0] for n, t in rows.items()} for rows in (padded.support, padded.query)),
-                     is_regression=False)  # fmt: skip
+    support, query = ({n: t[0] for n, t in r.items()} for r in (padded.support, padded.query))
+    padded = Episode(support, query, is_regression=False)
 
     found = predict(learner, params, padded)[: len(episode.query["weight"])]
 
