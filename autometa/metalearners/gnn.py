@@ -89,7 +89,7 @@ class GraphNetwork(MetaLearner):
         hidden = self.backbone.embed(weights, support)
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {"X": torch.cat([hidden, labels], dim=1), "weight": support["weight"]}
-        if self.backbone.n_kinds == 2:
+        if self.backbone.reads_tables:
             rows = first_rows(rows, self.max_rows)
         is_there = (rows["weight"] > 0).to(hidden)
         return {**weights, "nodes": rows["X"], "node_weight": is_there}

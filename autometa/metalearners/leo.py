@@ -181,7 +181,7 @@ class LEO(MetaLearner):
             encoded = encoded + support["target"] @ params["target_encoder"]
             share = torch.ones_like(share)
         rows = {"X": encoded, "weight": support["weight"], "target": share}
-        if self.backbone.n_kinds == 2:
+        if self.backbone.reads_tables:
             rows = first_rows(rows, MAX_PAIRED_ROWS)
         related = _relate(params, rows["X"], rows["weight"])  # (n_rows, 2 * n_latent)
         weights = rows["weight"].unsqueeze(1) * rows["target"]

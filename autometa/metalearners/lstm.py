@@ -60,7 +60,7 @@ class LSTMLearner(GradientLearner):
     @property
     def adapted(self):
         names = self.backbone.adapted
-        return names if self.backbone.n_kinds == 1 else tuple(n for n in names if n in FEW)
+        return names if not self.backbone.reads_tables else tuple(n for n in names if n in FEW)
 
     def init_params(self, seed):
         """Draw meta-parameters; the gates start as small steps that forget nothing."""

@@ -60,7 +60,7 @@ class MAML(GradientLearner):
             own = {name: value for name, value in self.network.items() if name != "kind"}
             self.backbone = LookUpNetwork(self.initialiser_class, **own)
         if unadapted_share is None:
-            unadapted_share = 0.4 if self.backbone.n_kinds == 2 else 0.0
+            unadapted_share = 0.4 if self.backbone.reads_tables else 0.0
         self.unadapted_share = unadapted_share
         self.step_size = step_size
 

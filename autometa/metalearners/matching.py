@@ -45,7 +45,7 @@ class MatchingNetwork(MetaLearner):
     def init_params(self, seed):
         """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
         params = self.backbone.init_params(seed)
-        if self.backbone.n_kinds == 2:
+        if self.backbone.reads_tables:
             params["log_scale"] = torch.tensor(2.0)
         if self.full_context:
             generator = torch.Generator().manual_seed(seed)
@@ -90,7 +90,7 @@ class MatchingNetwork(MetaLearner):
         return shares.clamp(min=1e-12).log() + (support["class_mask"] - 1) * 1e9
 
     def _rows(self, support):
-        is_bounded = self.full_context and self.backbone.n_kinds == 2
+        is_bounded = self.full_context and self.backbone.reads_tables
         return first_rows(support, MAX_SEQUENCE_ROWS) if is_bounded else support
 
     def _read_support(self, params, embedded, memory, log_weight):

@@ -71,7 +71,7 @@ class MetaNetworks(MetaLearner):
 
     @property
     def _fast_names(self):
-        return self.backbone.adapted if self.backbone.n_kinds == 1 else FEW
+        return self.backbone.adapted if not self.backbone.reads_tables else FEW
 
     def init_params(self, seed):
         """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
@@ -114,7 +114,7 @@ class MetaNetworks(MetaLearner):
             parts[part] |= {name: own[name] for name in ("head", "head_bias")}
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {**support, "target": labels}
-        if self.backbone.n_kinds == 2:
+        if self.backbone.reads_tables:
             rows = first_rows(rows, self.max_rows)
 
         fast = self._fast_representation(params, parts["representation"], rows, support, options)

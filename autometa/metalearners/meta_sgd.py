@@ -54,12 +54,12 @@ class MetaSGD(MAML):
 
     def _lr_shape(self, name):
         shape = self.backbone.element_shapes[name]
-        return shape if self.backbone.n_kinds == 1 else (2, *shape)
+        return shape if not self.backbone.reads_tables else (2, *shape)
 
     def inner_lr(self, params, *, is_regression):
         """Return the step size of every element; of all classes and columns alike on tables."""
         own = {name: params[f"inner_lr.{name}"] for name in self.moved(is_regression)}
-        if self.backbone.n_kinds == 2:
+        if self.backbone.reads_tables:
             own = {name: lr[int(is_regression)] for name, lr in own.items()}
         return own
 

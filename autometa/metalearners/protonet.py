@@ -62,7 +62,7 @@ def first_log_scale(backbone):
 
     Embedded rows of a table have a mean square of 1, so distances grow with their length.
     """
-    if backbone.n_kinds == 1:
+    if not backbone.reads_tables:
         return {}
     return {"log_scale": torch.tensor(math.log(10 / backbone.n_features))}
 

@@ -49,7 +49,7 @@ class SNAIL(MetaLearner):
     def __init__(self, n_slots=5, max_rows=64, width=None, network=None):
         super().__init__(network)
         if width is None:
-            width = 128 if self.backbone.n_kinds == 1 else 32
+            width = 128 if not self.backbone.reads_tables else 32
         self.n_slots, self.max_rows, self.width = n_slots, max_rows, width
         n_dilations = max(1, math.ceil(math.log2(max_rows + 1)))
         self.dilations = [2**i for i in range(1, n_dilations + 1)]
@@ -97,7 +97,7 @@ class SNAIL(MetaLearner):
             and ``is_there`` (n_rows,).
         """
         n_rows = len(support["weight"])
-        if n_rows > self.max_rows and self.backbone.n_kinds == 1:
+        if n_rows > self.max_rows and not self.backbone.reads_tables:
             raise InvalidInputError(
                 f"The support has {n_rows} rows, SNAIL reads {self.max_rows} at most. "
                 f"Give it max_rows={n_rows}."
@@ -106,7 +106,7 @@ class SNAIL(MetaLearner):
         hidden = self.backbone.embed(weights, support)
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {"X": torch.cat([hidden, labels], dim=1), "weight": support["weight"]}
-        if self.backbone.n_kinds == 2:
+        if self.backbone.reads_tables:
             rows = first_rows(rows, self.max_rows)
         is_there = (rows["weight"] > 0).to(hidden)
         # rows that are not there become the zeros before the sequence that convolutions see

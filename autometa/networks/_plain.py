@@ -37,7 +37,7 @@ class PlainNetwork:
     """
 
     huber_delta = None
-    n_kinds = 1
+    reads_tables = False
     n_features: int
 
     def __init__(self, *, n_slots, head, norm, transductive):

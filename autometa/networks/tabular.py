@@ -26,7 +26,7 @@ class _TableNetwork:
     """Base: parameters are those of a module that proposes weights for one table."""
 
     huber_delta = 3.0
-    n_kinds = 2
+    reads_tables = True
     head_names = ("head", "head_bias")
     transductive = False
 
