@@ -7,6 +7,16 @@ from autometa.episodes import Episode
 from autometa.exceptions import InvalidInputError
 from autometa.networks import slots_of
 
+#: Slots by default: as many classes as meta-training draws from tables, and the papers from images.
+N_SLOTS_OF_TABLES, N_SLOTS_OF_ARRAYS = 60, 5
+
+
+def count_slots(n_slots, backbone):
+    """Return the number of slots asked for, or the default for what the network reads."""
+    if n_slots is not None:
+        return n_slots
+    return N_SLOTS_OF_TABLES if backbone.reads_tables else N_SLOTS_OF_ARRAYS
+
 
 def draw_slots(episodes, n_slots, generator):
     """Give every stacked episode a random order of slots, ``slots`` (n_episodes, n_slots)."""

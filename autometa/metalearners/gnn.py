@@ -6,7 +6,13 @@ from torch.nn import functional
 from autometa.episodes import first_rows
 from autometa.metalearners._base import MetaLearner
 from autometa.metalearners._layers import linear, linear_params
-from autometa.metalearners._slots import draw_slots, encode_labels, encode_no_label, read_slots
+from autometa.metalearners._slots import (
+    count_slots,
+    draw_slots,
+    encode_labels,
+    encode_no_label,
+    read_slots,
+)
 from autometa.networks import uniform
 
 
@@ -24,12 +30,13 @@ class GraphNetwork(MetaLearner):
 
     Parameters
     ----------
-    n_slots : int
-        Classes at most.
+    n_slots : int, default=None
+        Classes at most; None is 5, on tables 60.
     max_rows : int
         Support rows of a table at most.
-    n_features : int
+    n_features : int, default=None
         The paper's ``nf``: width of the perceptron that compares nodes; layers add half of it.
+        None is the paper's 96, on tables 32.
     n_layers : int
         Layers before the last.
     network : dict, default=None
@@ -47,9 +54,11 @@ class GraphNetwork(MetaLearner):
 
     ignores_class_order = False
 
-    def __init__(self, n_slots=5, max_rows=24, n_features=96, n_layers=2, network=None):
+    def __init__(self, n_slots=None, max_rows=12, n_features=None, n_layers=2, network=None):
         super().__init__(network)
-        self.n_slots, self.max_rows = n_slots, max_rows
+        if n_features is None:
+            n_features = 32 if self.backbone.reads_tables else 96
+        self.n_slots, self.max_rows = count_slots(n_slots, self.backbone), max_rows
         self.n_features, self.n_layers = n_features, n_layers
 
     def init_params(self, seed):

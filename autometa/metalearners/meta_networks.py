@@ -12,7 +12,7 @@ from autometa.metalearners._layers import (
     lstm_params,
     preprocess_gradients,
 )
-from autometa.metalearners._slots import draw_slots, encode_labels, read_slots
+from autometa.metalearners._slots import count_slots, draw_slots, encode_labels, read_slots
 from autometa.networks import uniform
 
 #: Weights of a proposed network that get fast ones: those that there are few of.
@@ -37,8 +37,8 @@ class MetaNetworks(MetaLearner):
 
     Parameters
     ----------
-    n_slots : int
-        Classes at most.
+    n_slots : int, default=None
+        Classes at most; None is 5, on tables 60.
     n_samples : int
         Support rows whose gradients the LSTM reads.
     max_rows : int
@@ -63,10 +63,11 @@ class MetaNetworks(MetaLearner):
     ignores_class_order = False
 
     def __init__(
-        self, n_slots=5, n_samples=5, max_rows=64, n_hidden=20, second_order=True, network=None
+        self, n_slots=None, n_samples=5, max_rows=16, n_hidden=20, second_order=True, network=None
     ):
         super().__init__(network)
-        self.n_slots, self.n_samples, self.max_rows = n_slots, n_samples, max_rows
+        self.n_slots = count_slots(n_slots, self.backbone)
+        self.n_samples, self.max_rows = n_samples, max_rows
         self.n_hidden, self.second_order = n_hidden, second_order
 
     @property

@@ -3,12 +3,13 @@
 import math
 
 import torch
+from torch.nn import functional
 
 from autometa.episodes import first_rows
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners._base import MetaLearner
 from autometa.metalearners._layers import linear, linear_params
-from autometa.metalearners._slots import draw_slots, encode_labels, read_slots
+from autometa.metalearners._slots import count_slots, draw_slots, encode_labels, read_slots
 
 
 class SNAIL(MetaLearner):
@@ -24,8 +25,8 @@ class SNAIL(MetaLearner):
 
     Parameters
     ----------
-    n_slots : int
-        Classes at most.
+    n_slots : int, default=None
+        Classes at most; None is 5, on tables 60.
     max_rows : int
         Support rows at most: of a table more are cut, of arrays refused.
     width : int, default=None
@@ -46,11 +47,12 @@ class SNAIL(MetaLearner):
 
     ignores_class_order = False
 
-    def __init__(self, n_slots=5, max_rows=64, width=None, network=None):
+    def __init__(self, n_slots=None, max_rows=64, width=None, network=None):
         super().__init__(network)
         if width is None:
             width = 128 if not self.backbone.reads_tables else 32
-        self.n_slots, self.max_rows, self.width = n_slots, max_rows, width
+        self.n_slots = count_slots(n_slots, self.backbone)
+        self.max_rows, self.width = max_rows, width
         n_dilations = max(1, math.ceil(math.log2(max_rows + 1)))
         self.dilations = [2**i for i in range(1, n_dilations + 1)]
 
@@ -116,44 +118,55 @@ class SNAIL(MetaLearner):
     def predict(self, params, state, support, rows, *, is_regression):
         """Put every row at the end of the support's sequence and read what comes out there."""
         hidden = self.backbone.embed(state, rows, support)
-        unlabelled = hidden.new_zeros(self.n_slots + 1)
-        is_there = torch.cat([state["is_there"], torch.ones_like(state["is_there"][:1])])
-
-        def read_one(row):
-            last = torch.cat([row, unlabelled]).unsqueeze(0)
-            return self._read(params, torch.cat([state["sequence"], last]), is_there)
-
-        outputs = torch.func.vmap(read_one)(hidden)
+        last = functional.pad(hidden, (0, self.n_slots + 1))  # nothing is known of its label
+        outputs = self._read(params, state["sequence"], state["is_there"], last)
         return read_slots(outputs, support, is_regression=is_regression)
 
-    def _read(self, params, sequence, is_there):
+    def _read(self, params, sequence, is_there, last):
+        """Run all blocks over the sequence, and over each of many rows that may come last.
+
+        The sequence hears nothing of what comes after it, so it is run once for all of them.
+        """
         is_there = is_there.unsqueeze(1)
         for kind, name, size, _ in self._blocks():
             sequence = sequence * is_there
             if kind == "attention":
-                added = _attend(params, name, sequence, is_there, size)
+                added = _attend(params, name, sequence, last, is_there, size)
             else:
-                added = _convolve(params, name, sequence, size)
-            sequence = torch.cat([sequence, added], dim=1)
-        return linear(params, "snail.out", sequence[-1])
+                added = _convolve(params, name, sequence, last, size)
+            sequence, last = (
+                torch.cat([rows, more], dim=1)
+                for rows, more in zip((sequence, last), added, strict=True)
+            )
+        return linear(params, "snail.out", last)
 
 
-def _convolve(params, name, sequence, dilation):
+def _convolve(params, name, sequence, last, dilation):
     """Gated causal convolution with two taps."""
     n_rows = len(sequence)
-    start = torch.zeros_like(sequence[: min(dilation, n_rows)])
-    earlier = torch.cat([start, sequence[: max(0, n_rows - dilation)]])
-    taps = torch.cat([earlier, sequence], dim=1)
-    gate = linear(params, f"{name}.gate", taps).sigmoid()
-    return linear(params, f"{name}.filter", taps).tanh() * gate
+    padded = functional.pad(sequence, (0, 0, dilation, 0))
+    earlier_of_last = padded[n_rows].expand(len(last), -1)  # ``dilation`` rows before the end
+    found = []
+    for rows, earlier in ((sequence, padded[:n_rows]), (last, earlier_of_last)):
+        taps = torch.cat([earlier, rows], dim=1)
+        gate = linear(params, f"{name}.gate", taps).sigmoid()
+        found.append(linear(params, f"{name}.filter", taps).tanh() * gate)
+    return found
 
 
-def _attend(params, name, sequence, is_there, n_keys):
+def _attend(params, name, sequence, last, is_there, n_keys):
     """Causal attention of every row to itself and to those before."""
     query, key, value = (
         linear(params, f"{name}.{part}", sequence) for part in ("query", "key", "value")
     )
+    own_query, own_key, own_value = (
+        linear(params, f"{name}.{part}", last) for part in ("query", "key", "value")
+    )
+    hidden_ones = (is_there.T - 1) * 1e9
     n_rows = len(sequence)
-    is_seen = torch.ones(n_rows, n_rows).to(sequence).tril() * is_there.T
-    scores = query @ key.T / n_keys**0.5 + (is_seen - 1) * 1e9
-    return scores.softmax(-1) @ value
+    earlier = (torch.ones(n_rows, n_rows).to(sequence).tril() - 1) * 1e9
+    scores = query @ key.T / n_keys**0.5 + earlier + hidden_ones
+    to_others = own_query @ key.T / n_keys**0.5 + hidden_ones
+    to_itself = (own_query * own_key).sum(1, keepdim=True) / n_keys**0.5
+    share = torch.cat([to_others, to_itself], dim=1).softmax(-1)
+    return scores.softmax(-1) @ value, share[:, :-1] @ value + share[:, -1:] * own_value
