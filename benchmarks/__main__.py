@@ -277,6 +277,33 @@ def few_shot(
     show("few_shot", figures, _print_few_shot, as_json=as_json, record=record)
 
 
+@app.command("few_shot_speed")
+def few_shot_speed(
+    file: Annotated[Path | None, typer.Option(help="Omniglot's images; else sinusoids only.")] = (
+        None
+    ),
+    networks: Annotated[str, typer.Option(help="Of Omniglot, by commas.")] = "mlp",
+    seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 5.0,
+    repeats: int = 3,
+    threads: int = 1,
+    device: str = "cpu",
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Episodes per second of MAML, tasks batched against a plain loop over tasks."""
+    from benchmarks import few_shot_speed as command
+
+    figures = command.main(
+        file=file,
+        networks=networks.split(","),
+        seconds=seconds,
+        repeats=repeats,
+        n_threads=threads,
+        device=device,
+    )
+    show("few_shot_speed", figures, command.print_figures, as_json=as_json, record=record)
+
+
 def _print_few_shot(figures):
     import pandas as pd
 

@@ -119,3 +119,10 @@ def test_the_command_prints_figures(tmp_path):
     found = json.loads(shown.stdout)
     assert found["iterations"] == 2 and found["mse"] > 0
     assert "mean squared error" in CliRunner().invoke(app, command).output
+
+
+def test_the_help_shows_examples():
+    shown = CliRunner().invoke(app, ["bench", "few-shot", "--help"])
+
+    assert shown.exit_code == 0
+    assert "autometa bench few-shot --learner" in shown.output.partition("Examples")[2]

@@ -7,10 +7,12 @@ import torch
 from autometa.families import adapted_network
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
-from autometa.metatraining import Budget, build_initialisation
+from autometa.metatraining import Budget, build_initialisation, is_meta_dev
 
 NAMES = [name for name in METALEARNERS if name != "random_weights"]
 NETWORK = {"n_hidden": 8, "n_token": 8, "n_layers": 1}
+DEV = next(name for name in "abcdefghijklmnopqrstuvwxyz" if is_meta_dev(name))
+TRAIN = [name for name in "abcdefghijklmnopqrstuvwxyz" if not is_meta_dev(name)]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def trained(make_tasks):
     def train(name):
         if name not in done:
             done[name] = build_initialisation(
-                make_tasks("f0", "f1", "f2", "f3", "f4", "f5"),
+                make_tasks(DEV, *TRAIN[:2]),
                 Budget(n_steps=2),
                 learner_name=name,
                 learner_config={"network": NETWORK},
