@@ -96,6 +96,12 @@ class GradientLearner(MetaLearner):
         """Names of the adapted weights that there are for classes, or for numbers."""
         return [name for name in self.adapted if not (is_regression and name in ONLY_FOR_CLASSES)]
 
+    def fixed_step_sizes(self, params, step_size, *, is_regression):
+        """Return one given number as the step size of every adapted weight."""
+        some = next(iter(params.values()))
+        step_size = torch.as_tensor(step_size, dtype=some.dtype, device=some.device)
+        return dict.fromkeys(self.moved(is_regression), step_size)
+
     def tensor_step_sizes(self, log_step_size):
         """Draw one learned step size a weight, and one for each kind of target."""
         return {

@@ -1,7 +1,5 @@
 """MAML, of second and first order, on weights that all tasks share or a network proposes."""
 
-import torch
-
 from autometa.metalearners._gradient import GradientLearner
 from autometa.networks import LOOKUP, ColumnStatisticsInitialiser, LookUpNetwork
 
@@ -74,10 +72,7 @@ class MAML(GradientLearner):
     def inner_lr(self, params, *, is_regression):
         """Return the step size of every adapted tensor."""
         if self.step_size is not None:
-            some = next(iter(params.values()))
-            return dict.fromkeys(
-                self.moved(is_regression), torch.as_tensor(self.step_size).to(some)
-            )
+            return self.fixed_step_sizes(params, self.step_size, is_regression=is_regression)
         return {
             name: params[f"log_inner_lr.{name}"][int(is_regression)].exp()
             for name in self.moved(is_regression)

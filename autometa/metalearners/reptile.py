@@ -58,8 +58,7 @@ class Reptile(GradientLearner):
 
     def inner_lr(self, params, *, is_regression):
         """Return the one step size for every adapted tensor."""
-        some = next(iter(params.values()))
-        return dict.fromkeys(self.moved(is_regression), torch.as_tensor(self.step_size).to(some))
+        return self.fixed_step_sizes(params, self.step_size, is_regression=is_regression)
 
     def adapt(self, params, support, *, is_regression, weights=None):
         """Train on the labelled rows; see :class:`GradientLearner`."""

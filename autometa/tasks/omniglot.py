@@ -60,6 +60,6 @@ def read_omniglot(path, split, *, antialiased=False):
         f"omniglot/{split}",
         pd.DataFrame(images.reshape(-1, SIDE**2), columns=columns),
         pd.Series(np.repeat(names, n_drawings)),
-        "multiclass",
+        "multiclass" if len(names) > 2 else "binary",
         provenance={"source": "omniglot", "split": split, "antialiased": antialiased},
     )

@@ -55,7 +55,8 @@ def loss_of(weights, rows):
 
 
 def descend(weights, names, rows, lr, *, create_graph):
-    """One gradient step by autograd on some of the weights."""
+    """One gradient step by autograd on some of the weights, each taken for itself."""
+    weights = {name: 1 * weight for name, weight in weights.items()}
     grads = torch.autograd.grad(
         loss_of(weights, rows), [weights[name] for name in names], create_graph=create_graph
     )
