@@ -1,6 +1,8 @@
 """``autometa bench``: measure parts of the package against published figures."""
 
 import json
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +58,10 @@ def few_shot(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ):
-    """Meta-train a learner on few-shot tasks in its published schedule, and test it on new ones."""
+    """Meta-train a learner on few-shot tasks in its published schedule, and test it on new ones.
+
+    Ctrl-C ends training early and tests what has been learned by then.
+    """
     if resume is not None:
         check_folder(resume, "--resume")
 
@@ -77,7 +82,7 @@ def few_shot(
         bar.update()
 
     bar = ProgressBar(describe, ticks=False)
-    with bar:
+    with bar, _ended_by_ctrl_c(seen) as is_stopped:
         found = run(
             learner,
             data,
@@ -94,6 +99,7 @@ def few_shot(
             device=find_device(device),
             checkpoint_every_s=checkpoint_every,
             on_progress=follow,
+            should_stop=lambda: bool(is_stopped),
         )
     if as_json:
         typer.echo(json.dumps(found, indent=1))
@@ -105,6 +111,23 @@ def few_shot(
         f"episodes, after {found['iterations']} of {found['published_iterations']} iterations in "
         f"{found['seconds']} s"
     )
+
+
+@contextmanager
+def _ended_by_ctrl_c(seen):
+    """Fill a list at the first Ctrl-C once training has begun; the second interrupts."""
+    is_stopped = []
+
+    def stop(number, frame):
+        if is_stopped or not seen:
+            raise KeyboardInterrupt
+        is_stopped.append(True)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield is_stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _score(found):

@@ -35,7 +35,13 @@ def trained(make_tasks):
     return train
 
 
-@pytest.mark.parametrize("name", NAMES)
+ONE_OF_A_KIND = ("reptile", "protonet", "snail")
+SOME = [
+    name if name in ONE_OF_A_KIND else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
+]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_a_learner_is_meta_trained_on_tables_and_kept(trained, name, tmp_path):
     found = trained(name)
 
@@ -50,13 +56,16 @@ def test_a_learner_is_meta_trained_on_tables_and_kept(trained, name, tmp_path):
     torch.testing.assert_close(loaded.params, found.params, rtol=0, atol=0)
 
 
+PROPOSING = [name for name in NAMES if METALEARNERS[name]().proposes_weights]
+
+
 @pytest.mark.parametrize("n_classes", [3, None])
-@pytest.mark.parametrize("name", [n for n in NAMES if METALEARNERS[n]().proposes_weights])
-def test_what_proposes_weights_is_adapted_by_the_network_family(
-    trained, make_encoded_task, name, n_classes
-):
+@pytest.mark.parametrize("name", PROPOSING)
+def test_what_proposes_weights_is_adapted_by_the_network_family(make_encoded_task, name, n_classes):
     task = make_encoded_task(n_classes=n_classes)
-    initialisation = trained(name)
+    config = {"network": NETWORK}
+    params = METALEARNERS[name](**config).init_params(0)
+    initialisation = Initialisation(params, name, config, {"tasks": []})
 
     for optimiser in ("adamw", "learned_sgd"):
         config = {**adapted_network.DEFAULT_CONFIG, "optimiser": optimiser}
