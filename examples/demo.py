@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor
-from autometa.exceptions import AutoMetaError
+from autometa.exceptions import AutoMetaError, InvalidTableError
 from autometa.tasks import task_from_arrays, task_from_file
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -29,12 +29,19 @@ if (arguments.data is None) != (arguments.target is None):
 # %% Two fits and one baseline, scored on a quarter of the rows
 def demonstrate(task, seconds):
     is_regression = task.kind == "regression"
-    is_splittable = not is_regression and task.y.value_counts().min() > 1
+    n_of_rarest = 0 if is_regression else task.y.value_counts().min()
+    # as scikit-learn wants it: two rows of each class, and a test row for each
+    is_splittable = n_of_rarest > 1 and len(task.classes) <= task.n_rows // 4
     X_train, X_test, y_train, y_test = train_test_split(
         task.X, task.y, stratify=task.y if is_splittable else None, random_state=0
     )
     if not is_regression:  # a class of one row may have fallen into the test rows
         X_test, y_test = X_test[y_test.isin(y_train)], y_test[y_test.isin(y_train)]
+    if not len(y_test):
+        raise InvalidTableError(
+            f"{task.name}: no row held out has a class that was learned from ({task.n_rows} rows, "
+            f"{len(task.classes)} classes). Give more rows, or another target."
+        )
     make_model = AutoMetaRegressor if is_regression else AutoMetaClassifier
     models = {
         "mean of the target" if is_regression else "shares of the classes": (

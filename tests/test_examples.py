@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def run_python(*arguments, folder, **environment):
+def run_python(*arguments, folder, ends_with=0, **environment):
     """Run python in an empty folder, warnings as errors; return what it printed."""
     ended = subprocess.run(
         [sys.executable, *map(str, arguments)],
@@ -31,8 +31,8 @@ def run_python(*arguments, folder, **environment):
             **environment,
         },
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    assert ended.returncode == ends_with, ended.stdout + ended.stderr
+    return ended.stdout if ends_with == 0 else ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,25 @@ def test_the_demo_reads_a_file(tmp_path):
     )
 
     assert "numbers: 60 rows to learn from, 20 to predict" in printed
+
+
+@pytest.mark.parametrize(("n_labels", "is_refused"), [(30, False), (60, True)])
+def test_the_demo_of_a_table_with_few_rows_a_class(tmp_path, n_labels, is_refused):
+    rng = np.random.default_rng(0)
+    labels = [f"label {row % n_labels}" for row in range(60)]
+    pd.DataFrame({"size": rng.normal(size=60), "label": labels}).to_csv(
+        tmp_path / "few.csv", index=False
+    )
+
+    printed = run_python(
+        ROOT / "examples" / "demo.py",
+        *("--data", "few.csv", "--target", "label", "--seconds", "1"),
+        folder=tmp_path,
+        ends_with=int(is_refused),
+    )
+
+    assert ("few: no row held out has a class that was learned from" in printed) == is_refused
+    assert "Traceback" not in printed
 
 
 def test_the_suite_example_gets_its_tasks_from_the_server_of_the_openml_client(tmp_path):

@@ -126,8 +126,11 @@ def _mismatch(name, before, column, is_wrong=None):
     )
 
 
-def as_numbers(column, name):
-    """Read a column as float64 of shape (n_rows,), NaN where missing."""
+def as_numbers(column, name, before="numbers"):
+    """Read a column as float64 of shape (n_rows,), NaN where missing.
+
+    ``before`` says what the column held at fit, for the message where it cannot be read.
+    """
     if types.is_timedelta64_dtype(column.dtype) or "duration" in str(column.dtype):
         return column.dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
     kind = _kind_of_dtype(column.dtype)
@@ -141,7 +144,7 @@ def as_numbers(column, name):
     if not is_present.any():
         return numbers
     if kind == "date":
-        raise _mismatch(name, "numbers", column)
+        raise _mismatch(name, before, column)
     present = values[is_present]
     if types.infer_dtype(present) == "timedelta":
         present = pd.to_timedelta(present).total_seconds().to_numpy()
@@ -149,7 +152,7 @@ def as_numbers(column, name):
         is_wrong = is_present.copy()
         is_wrong[is_present] = _unread_numbers(present)
         if is_wrong.any():
-            raise _mismatch(name, "numbers", column, is_wrong)
+            raise _mismatch(name, before, column, is_wrong)
     numbers[is_present] = _parse_numbers(present)
     return numbers
 
@@ -223,7 +226,7 @@ class Dropped:
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-    """Numbers and booleans, one column as they are."""
+    """Numbers and booleans, one column as they are; booleans may also come as 0 and 1."""
 
     kind: str = "number"
 
@@ -231,7 +234,12 @@ class Numbers:
         return [name]
 
     def expand(self, column, name):
-        return as_numbers(column, name)[:, None]
+        numbers = as_numbers(column, name, f"{self.kind}s")
+        if self.kind == "boolean":
+            is_wrong = ~(np.isnan(numbers) | (numbers == 0) | (numbers == 1))
+            if is_wrong.any():
+                raise _mismatch(name, "booleans", column, is_wrong)
+        return numbers[:, None]
 
 
 @dataclasses.dataclass(frozen=True)

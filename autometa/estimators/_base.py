@@ -4,6 +4,7 @@ import hashlib
 import math
 import warnings
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -15,11 +16,16 @@ from autometa._random import as_generator
 from autometa.encoding import TableEncoder
 from autometa.estimators._canonical import CanonicalRows
 from autometa.estimators._given import check_given
-from autometa.estimators._knowledge import check_known_task, find_initialisation
+from autometa.estimators._knowledge import (
+    check_known_task,
+    find_evaluations,
+    find_initialisation,
+)
 from autometa.estimators._leaderboard import leaderboard
-from autometa.estimators._options import check_options
+from autometa.estimators._members import Members
+from autometa.estimators._options import check_options, find_families
 from autometa.estimators._study import quiet_optuna
-from autometa.estimators._threads import torch_threads
+from autometa.estimators._threads import count_threads, torch_threads
 from autometa.exceptions import ColumnMismatchError, InvalidTableError, MemoryLimitError
 from autometa.metafeatures import compute_metafeatures
 from autometa.tasks import as_frame
@@ -117,9 +123,10 @@ class AutoMetaEstimator(BaseEstimator):
             is_late = deadline.left_s < 2 * (laps[1] - laps[0])
             return MAX_STEP_ROWS if is_late else MAX_CONTEXT_ROWS
 
-        self._model_ = propose_model(
+        model = propose_model(
             task, initialisation, device=find_device(self.device), count_rows=count_rows
         )
+        self._model_ = Members(task.n_classes, networks=[(1.0, model)])
         self.best_params_, self.best_score_ = {}, math.nan
         propose_s, read_s = np.diff([*laps, deadline.elapsed_s])
         costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
@@ -129,18 +136,18 @@ class AutoMetaEstimator(BaseEstimator):
         """Search the configurations of the adaptation, and adapt all rows by the best."""
         from autometa._device import find_device
         from autometa.estimators._splits import find_folds
-        from autometa.families import adapt_model
-        from autometa.families.adapted_network import first_config
+        from autometa.evaluation import FoldModels
+        from autometa.families.adapted_network import NAME
         from autometa.search import open_study, run_search
 
-        self.proposals_ = [first_config(len(task.y), is_regression=task.is_regression)]
         # Without a seed the folds are still the same in every fit, so that a study can resume.
         rng = as_generator(0 if self.random_state is None else self.random_state)
         folds = find_folds(
             self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
         )
-        if self.cv is None and self.storage is None:  # stored trials shall compare with any fit's
-            folds = pace.few_enough(folds)
+        families = find_families(self.families)
+        if families == (NAME,) and self.cv is None and self.storage is None:
+            folds = pace.few_enough(folds)  # where trials are stored, they compare with any fit's
         seed_rng = as_generator(None) if self.random_state is None else rng
         seed = int(seed_rng.integers(2**31))
         with quiet_optuna():
@@ -154,9 +161,11 @@ class AutoMetaEstimator(BaseEstimator):
                 study_name=self.study_name,
                 seed=seed,
             )
+        proposals = self._find_proposals(families, task, given)
+        self.proposals_ = [proposals[0].first()]
         if self.n_trials == 0:
             return
-        common = {"seed": seed, "device": find_device(self.device)}
+        n_threads = count_threads(rows.X.shape)
         found = run_search(
             task,
             folds,
@@ -164,30 +173,71 @@ class AutoMetaEstimator(BaseEstimator):
             n_trials=self.n_trials,
             metric=self._metric_in_units(metric),
             initialisation=initialisation,
+            proposals=proposals,
+            models=partial(FoldModels, rows.X, task, folds, seed=seed, n_threads=n_threads),
             callbacks=self.callbacks,
             pace=pace,
             verbose=self.verbose,
-            **common,
+            seed=seed,
+            device=find_device(self.device),
         )
+        self.proposals_ = [
+            config for one in proposals for config in one.proposed
+        ] or self.proposals_
         if found is None:
             return
-        if found.n_steps > 0:  # else the weights as proposed are the best there are
-            n_bags, deadline = pace.plan_refit(found.n_steps)
-            try:
-                self._model_ = adapt_model(
+        self._weights_ = {one.trial: weight for one, weight in found.members}
+        try:
+            self._model_ = self._keep(found, task, initialisation, pace, seed)
+        except KeyboardInterrupt:
+            warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
+            return
+        best, self.best_score_ = found.best, found.best_score
+        steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
+        self.best_params_ = {"family": best.family, **best.config, **steps}
+
+    def _find_proposals(self, families, task, given):
+        """Find out what to try first of each family."""
+        from autometa.search import FamilyProposals
+
+        def describe():
+            if self._task_ is not None:
+                self._metafeatures_ = compute_metafeatures(given.task.X, given.task.y, self._kind)
+                self._task_ = None
+            return self._metafeatures_
+
+        knowledge = find_evaluations(self.knowledge) if self.n_trials != 0 else None
+        kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}
+        kind["seconds"] = self.time_limit
+        return [FamilyProposals(family, knowledge, describe, **kind) for family in families]
+
+    def _keep(self, found, task, initialisation, pace, seed):
+        """Make what predicts: networks adapted on all rows, and the models of the folds."""
+        from autometa._device import find_device
+        from autometa.families import adapt_model
+        from autometa.families.adapted_network import NAME
+
+        members = Members(task.n_classes)
+        for one, weight in found.members:
+            if one.family != NAME:
+                members.tables.append((weight, one.models))
+            elif one.n_steps == 0:  # the weights as proposed are the best there are
+                members.networks.append((weight, self._model_.networks[0][1]))
+            else:
+                n_bags, deadline = pace.plan_refit(one.n_steps)
+                model = adapt_model(
                     task,
                     initialisation,
-                    found.best_config,
-                    n_steps=found.n_steps,
-                    n_bags=1 if found.interrupted else n_bags,  # who pressed Ctrl-C wants no wait
+                    one.config,
+                    n_steps=one.n_steps,
+                    # who pressed Ctrl-C wants no wait
+                    n_bags=1 if found.interrupted else n_bags,
                     deadline=deadline,
-                    **common,
+                    seed=seed,
+                    device=find_device(self.device),
                 )
-            except KeyboardInterrupt:
-                warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
-                return
-        self.best_params_ = {**found.best_config, "n_steps": found.n_steps}
-        self.best_score_ = found.best_score
+                members.networks.append((weight, model))
+        return members
 
     def _predict_outputs(self, X):
         """Predict probabilities or numbers in float64, each row's from that row alone."""
@@ -207,7 +257,7 @@ class AutoMetaEstimator(BaseEstimator):
         frame = frame.set_axis(list(names), axis=1)
         with torch_threads(self.n_jobs):
             parts = [
-                self._model_.predict(self._encoder_.transform(frame.iloc[i : i + ROWS_AT_ONCE]))
+                self._model_.predict(frame.iloc[i : i + ROWS_AT_ONCE], self._encoder_)
                 for i in range(0, len(frame), ROWS_AT_ONCE)
             ]
         return np.concatenate(parts)
@@ -240,7 +290,7 @@ class AutoMetaEstimator(BaseEstimator):
     def leaderboard_(self):
         """Every trial as a row of a table, the best first."""
         check_is_fitted(self)
-        return leaderboard(self.study_)
+        return leaderboard(self.study_, getattr(self, "_weights_", {}))
 
     @property
     def n_trials_(self):

@@ -3,6 +3,7 @@
 import os
 import warnings
 import weakref
+from pathlib import Path
 
 from autometa.exceptions import InvalidInputError, KnownTaskError, KnownTaskWarning
 from autometa.tasks import Fingerprint, KnownTasks
@@ -27,6 +28,18 @@ def find_initialisation(knowledge):
         "knowledge must be 'default', a folder written by `autometa meta-train`, or an "
         f"Initialisation, got {knowledge!r}."
     )
+
+
+def find_evaluations(knowledge):
+    """Return the evaluations beside the initialisation that ``knowledge`` names, or None."""
+    from autometa.knowledge import Knowledge
+
+    if isinstance(knowledge, str) and knowledge == "default":
+        return Knowledge.default()
+    if isinstance(knowledge, (str, os.PathLike)):
+        folder = Path(knowledge) / "evaluations"
+        return Knowledge.load(folder) if folder.is_dir() else None
+    return None
 
 
 def check_known_task(task, initialisation, on_known_task):

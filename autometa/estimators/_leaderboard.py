@@ -2,24 +2,81 @@
 
 import pandas as pd
 
+#: Origins of trials that knowledge proposed.
+WARM = ("surrogate", "nearest tasks", "portfolio")
 
-def leaderboard(study):
+
+def leaderboard(study, weights):
     """List the trials of a study, the best first.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    weights : dict of int to float
+        Of the trials whose models predict.
 
     Returns
     -------
     DataFrame
         ``trial``, ``family``, ``score`` (of the best step reached, NaN without any), ``state``,
-        ``origin``, ``n_steps``, ``seconds``, and a column a hyperparameter.
+        ``origin``, ``n_steps``, ``seconds``, ``weight`` (in what predicts), and a column a
+        hyperparameter. Its ``attrs["benefit"]`` is what :func:`describe_benefit` gives.
     """
-    rows = [_describe(trial) for trial in study.get_trials(deepcopy=False)]
-    names = ["trial", "family", "score", "state", "origin", "n_steps", "seconds"]
+    rows = [
+        _describe(trial) | {"weight": weights.get(trial.number, 0.0)}
+        for trial in study.get_trials(deepcopy=False)
+    ]
+    names = ["trial", "family", "score", "state", "origin", "n_steps", "seconds", "weight"]
     table = pd.DataFrame(rows, columns=[*names, *sorted({n for r in rows for n in r} - {*names})])
     is_complete = table["state"] == "complete"
     order = table.assign(is_complete=is_complete).sort_values(
         ["is_complete", "score", "trial"], ascending=[False, False, True]
     )
-    return table.loc[order.index].reset_index(drop=True)
+    table = table.loc[order.index].reset_index(drop=True)
+    table.attrs["benefit"] = describe_benefit(table)
+    return table
+
+
+def describe_benefit(table):
+    """Tell what proposals brought over a default and a random configuration, family by family.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of :func:`leaderboard`.
+
+    Returns
+    -------
+    list of dict
+        ``family``, and the best scores of proposed, default and random configurations: ``warm``
+        is that of the first proposal, ``warm_at_equal_cost`` of all that fit into the seconds of
+        the costlier of the other two. None where a trial is missing. A trial that ended on its
+        first fold counts by what it had there.
+    """
+    found = []
+    for family, trials in table.sort_values("trial").groupby("family", sort=False):
+        others = {name: trials[trials["origin"] == name].head(1) for name in ("default", "random")}
+        warm = trials[trials["origin"].isin(WARM)]
+        limit = max(
+            (float(one["seconds"].iloc[0]) for one in others.values() if len(one)), default=0
+        )
+        affordable = warm[
+            (warm["seconds"].cumsum() <= limit) | (warm["trial"] == warm["trial"].min())
+        ]
+        found.append(
+            {
+                "family": family,
+                "warm": _best_score(warm.head(1)),
+                "warm_at_equal_cost": _best_score(affordable),
+                **{name: _best_score(one) for name, one in others.items()},
+            }
+        )
+    return found
+
+
+def _best_score(trials):
+    scores = trials["score"].dropna()
+    return float(scores.max()) if len(scores) else None
 
 
 def _describe(trial):
@@ -28,11 +85,11 @@ def _describe(trial):
     seconds = None if trial.duration is None else trial.duration.total_seconds()
     return {
         "trial": trial.number,
-        "family": "adapted_network",
+        "family": trial.user_attrs.get("autometa:family", "adapted_network"),
         "score": score,
         "state": trial.state.name.lower(),
         "origin": trial.user_attrs.get("autometa:origin"),
-        "n_steps": trial.user_attrs.get("autometa:n_steps", max(curve, default=0)),
+        "n_steps": trial.user_attrs.get("autometa:n_steps", max(curve, default=None)),
         "seconds": seconds,
         **{name: value for name, value in trial.params.items() if name != "n_steps"},
     }

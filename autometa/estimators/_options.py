@@ -1,11 +1,22 @@
 """The constructor's arguments, checked when `fit` begins."""
 
 import numbers
+from importlib.util import find_spec
 
 from autometa.estimators._knowledge import ON_KNOWN_TASK
 from autometa.exceptions import InvalidInputError
 
-FAMILIES = ("adapted_network",)
+#: What "auto" tries, in the order of first trials, as far as the libraries are there.
+AUTO_FAMILIES = ("adapted_network",)
+
+
+def find_families(families):
+    """List the families that ``families`` names, in the order of their first trials."""
+    from autometa.families import EXTRAS
+
+    if families != "auto":
+        return tuple(dict.fromkeys(families))
+    return tuple(name for name in AUTO_FAMILIES if name not in EXTRAS or find_spec(name))
 
 
 def check_options(estimator):
@@ -15,13 +26,7 @@ def check_options(estimator):
         raise InvalidInputError(
             f"n_trials must be an int >= 0, or None for as many as fit the time, got {n_trials!r}."
         )
-    families = estimator.families
-    if families != "auto" and (
-        isinstance(families, str) or not families or not set(families) <= set(FAMILIES)
-    ):
-        raise InvalidInputError(
-            f"families must be 'auto' or a list of {list(FAMILIES)}, got {families!r}."
-        )
+    _check_families(estimator.families)
     if estimator.on_known_task not in ON_KNOWN_TASK:
         raise InvalidInputError(
             f"on_known_task must be one of {list(ON_KNOWN_TASK)}, got {estimator.on_known_task!r}."
@@ -45,6 +50,19 @@ def check_options(estimator):
             "callbacks must be a list of functions taking (study, trial), "
             f"got {estimator.callbacks!r}."
         )
+
+
+def _check_families(families):
+    from autometa.families import EXTRAS, FAMILIES, import_extra
+
+    if families == "auto" and isinstance(families, str):
+        return
+    if isinstance(families, str) or not families or not set(families) <= set(FAMILIES):
+        raise InvalidInputError(
+            f"families must be 'auto' or a list of {list(FAMILIES)}, got {families!r}."
+        )
+    for name in set(families) & set(EXTRAS):
+        import_extra(name, name)
 
 
 def _is_int(value):

@@ -1,9 +1,10 @@
-"""A fitted estimator in a folder: safetensors and JSON, no pickle."""
+"""A fitted estimator in a folder: safetensors, JSON and, for models of tables, skops; no pickle."""
 
 import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from zipfile import ZIP_DEFLATED
 
 import numpy as np
 from safetensors import SafetensorError
@@ -15,8 +16,30 @@ from autometa.estimators._target_units import TargetUnits
 from autometa.exceptions import ArtefactError, InvalidInputError
 
 FORMAT = "autometa-estimator"
-FORMAT_VERSION = 1
-TENSORS, DESCRIPTION = "estimator.safetensors", "estimator.json"
+FORMAT_VERSION = 2
+TENSORS, DESCRIPTION, TABLES = "estimator.safetensors", "estimator.json", "tables.skops"
+#: What models of tables consist of, beside what skops trusts by itself: our own classes, and
+TRUSTED_PREFIXES = ("autometa.families.", "autometa.encoding.")
+TRUSTED_TYPES = {
+    "catboost.core.CatBoostClassifier",
+    "catboost.core.CatBoostRegressor",
+    "collections.OrderedDict",
+    "functools.partial",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+}
 #: What a fit leaves on the estimator in a form that JSON holds.
 VALUES = ("best_params_", "best_score_", "fit_time_s_", "metafeatures_", "proposals_")
 #: These may hold passwords, or nothing that another machine could use.
@@ -34,9 +57,13 @@ def save(estimator, folder):
     from autometa.knowledge import versions, write_files
 
     encoder, encoder_arrays = estimator._encoder_.to_state()
-    model, model_arrays = estimator._model_.to_state()
+    members = estimator._model_
     arrays = {f"encoder.{name}": value for name, value in encoder_arrays.items()}
-    arrays |= {f"model.{name}": value for name, value in model_arrays.items()}
+    networks = []
+    for number, (weight, model) in enumerate(members.networks):
+        state, model_arrays = model.to_state()
+        networks.append({"weight": weight, **state})
+        arrays |= {f"network.{number}.{name}": value for name, value in model_arrays.items()}
     tensors = safetensors.save({n: np.ascontiguousarray(a) for n, a in arrays.items()})
     described = {
         "format": FORMAT,
@@ -49,12 +76,22 @@ def save(estimator, folder):
         "values": {name: getattr(estimator, name) for name in VALUES},
         "trials": trials_to_list(estimator.study_),
         "encoder": encoder,
-        "model": model,
+        "n_classes": members.n_classes,
+        "networks": networks,
+        "weights_of_tables": [weight for weight, _ in members.tables],
+        "weights_of_trials": sorted(getattr(estimator, "_weights_", {}).items()),
         "versions": versions(),
     }
-    described["sha256"] = _checksum(described, tensors)
+    files = {TENSORS: tensors}
+    if members.tables:
+        import skops.io
+
+        files[TABLES] = skops.io.dumps(
+            [models for _, models in members.tables], compression=ZIP_DEFLATED, compresslevel=1
+        )
+    described["sha256"] = _checksum(described, *files.values())
     text = json.dumps(described, indent=1, sort_keys=True)
-    write_files(Path(folder), {TENSORS: tensors, DESCRIPTION: text.encode()})
+    write_files(Path(folder), {**files, DESCRIPTION: text.encode()})
 
 
 def load(folder):
@@ -95,24 +132,46 @@ def load(folder):
         folder / DESCRIPTION,
         format=FORMAT,
         format_version=FORMAT_VERSION,
-        written_by="the save method of an estimator",
+        written_by="`autometa fit` or the save method of an estimator",
     )
     try:
-        tensors = (folder / TENSORS).read_bytes()
-        if _checksum(described, tensors) != described.pop("sha256", None):
+        names = [TENSORS, TABLES] if described["weights_of_tables"] else [TENSORS]
+        tensors, *tables = ((folder / name).read_bytes() for name in names)
+        if _checksum(described, tensors, *tables) != described.pop("sha256", None):
             raise ArtefactError(
                 f"{folder} is corrupted: its content does not match its checksum. "
                 "Copy it again, or fit and save anew."
             )
-        return _restore(described, safetensors.load(tensors))
+        return _restore(described, safetensors.load(tensors), _read_tables(*tables))
     except ArtefactError:
         raise
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{folder} holds no complete estimator: {error!r}.") from error
 
 
-def _restore(described, arrays):
+def _read_tables(content=None):
+    """Read models of tables, refusing types that none of ours consists of."""
+    if content is None:
+        return []
+    import skops.io
+
+    found = skops.io.get_untrusted_types(data=content)
+    foreign = [
+        name
+        for name in found
+        if name not in TRUSTED_TYPES and not name.startswith(TRUSTED_PREFIXES)
+    ]
+    if foreign:
+        raise ArtefactError(
+            f"The models hold types that autometa does not write: {', '.join(foreign)}. "
+            "Load estimators only from those you trust."
+        )
+    return skops.io.loads(content, trusted=found)
+
+
+def _restore(described, arrays, tables):
     from autometa.estimators import AutoMetaClassifier, AutoMetaRegressor
+    from autometa.estimators._members import Members
     from autometa.families import NetworkModel
 
     def part(prefix):
@@ -122,7 +181,13 @@ def _restore(described, arrays):
     classes = {"AutoMetaClassifier": AutoMetaClassifier, "AutoMetaRegressor": AutoMetaRegressor}
     estimator = classes[described["class"]](**described["parameters"])
     estimator._encoder_ = TableEncoder.from_state(described["encoder"], part("encoder."))
-    estimator._model_ = NetworkModel.from_state(described["model"], part("model."))
+    networks = [
+        (state["weight"], NetworkModel.from_state(state, part(f"network.{number}.")))
+        for number, state in enumerate(described["networks"])
+    ]
+    tables = list(zip(described["weights_of_tables"], tables, strict=True))
+    estimator._model_ = Members(described["n_classes"], networks, tables)
+    estimator._weights_ = dict(described["weights_of_trials"])
     estimator.n_features_in_ = described["n_features_in"]
     if hasattr(estimator._encoder_, "feature_names_in_"):
         estimator.feature_names_in_ = estimator._encoder_.feature_names_in_
@@ -173,6 +238,9 @@ def _labels_from_dict(described):
     return np.array(described["labels"], dtype=dtype)
 
 
-def _checksum(described, tensors):
+def _checksum(described, *contents):
     others = {name: value for name, value in described.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(others, sort_keys=True).encode() + tensors).hexdigest()
+    digest = hashlib.sha256(json.dumps(others, sort_keys=True).encode())
+    for content in contents:
+        digest.update(content)
+    return digest.hexdigest()

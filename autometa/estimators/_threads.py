@@ -4,6 +4,16 @@ from contextlib import contextmanager
 
 from joblib import effective_n_jobs
 
+#: A table of fewer cells is fitted on one thread; more would wait for each other.
+MIN_CELLS = 50_000
+
+
+def count_threads(shape):
+    """Threads for models of a table of a shape: torch's, or one."""
+    import torch
+
+    return torch.get_num_threads() if shape[0] * shape[1] >= MIN_CELLS else 1
+
 
 @contextmanager
 def torch_threads(n_jobs):

@@ -19,7 +19,9 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         Configurations to try; None for as many as fit the time. 0 gives the proposed weights as
         they are, 1 adapts them by the first proposed configuration.
     families : "auto" or list of str, default="auto"
-        Candidate models; for now ``["adapted_network"]``.
+        Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
+        "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
+        of their first trials; several of them predict together. "auto" is the adapted network.
     metric : str, default=None
         What the search maximises: "neg_root_mean_squared_error" (by default),
         "neg_mean_absolute_error", "neg_mean_squared_error" or "r2".
@@ -37,7 +39,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     study_name : str, default=None
         A stored study of this name is resumed, if data, metric and folds match.
     callbacks : list of callable, default=()
-        Called with (study, trial) after every trial, as in ``Study.optimize``.
+        Called with (study, trial) after every trial, as in ``Study.optimize``. Trials that run
+        together, up to 8 or on a GPU 32, all end before ``study.stop()`` takes effect.
     n_jobs : int, default=None
         Threads; by default torch decides. -1 for all cores.
     memory_limit : float, default=None
@@ -53,13 +56,14 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         Only where all columns have names that are text.
     study_ : optuna.Study
     leaderboard_ : DataFrame
-        The trials, best first.
+        The trials, best first, and the weight of each in what predicts.
     proposals_ : list of dict
-        The proposed configurations, which are tried first.
+        The proposed configurations, with their ``family``; each family tries its own first.
     best_params_ : dict
-        The configuration adapted; empty where the proposed weights are used as they are.
+        The best configuration, with its ``family``; empty where the proposed weights are used as
+        they are.
     best_score_ : float
-        Its mean validation score; NaN without a trial.
+        The mean validation score of what predicts; NaN without a trial.
     metafeatures_ : dict of str to float
         What describes the table; computed when first asked for.
     n_trials_ : int

@@ -7,7 +7,7 @@ import numpy as np
 
 from autometa._metrics import Metric
 from autometa.encoding import TableEncoder
-from autometa.families import EncodedTask, find_family
+from autometa.families import EncodedTask, find_family, spread_classes
 
 #: The first is the score; numbers are scored in standard deviations of the target.
 CLASS_METRICS = ("neg_log_loss", "accuracy", "roc_auc")
@@ -111,9 +111,7 @@ class TableEvaluator:
 
     def _score(self, model, prediction, rows, weight):
         if not self.table.is_regression and len(model.classes_) < self.table.n_classes:
-            known = prediction
-            prediction = np.zeros((len(rows), self.table.n_classes))
-            prediction[:, model.classes_] = known
+            prediction = spread_classes(prediction, model.classes_, self.table.n_classes)
         y = self.table.y[rows]
         return [metric.score(y, prediction, weight) for metric in self.metrics]
 
@@ -135,7 +133,7 @@ class TableEvaluator:
         curves = [[] for _ in configs]
         started_s = self._now_s()
 
-        def report(indices, n_steps, values):
+        def report(indices, n_steps, values, predictions):
             cost_s = (self._now_s() - started_s) / len(configs)
             for index, own in zip(indices, values, strict=True):
                 curves[index].append(self._point(n_steps, own, cost_s))

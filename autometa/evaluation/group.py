@@ -1,6 +1,7 @@
 """Evaluate a group of configurations on the folds of a task, point by point of their curves."""
 
 import warnings
+from functools import cached_property
 
 import numpy as np
 
@@ -19,16 +20,26 @@ class FoldScorer:
     task : EncodedTask
     folds : Folds
     metric : Metric
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_folds, n_valid)
+        The rows that each fold is scored on, repeated where folds are of unequal size.
     """
 
     def __init__(self, task, folds, metric):
         self.metric = metric
         rows = [_valid_rows(weight) for weight in folds.valid_weight]
         self._sizes = [len(r) for r in rows]
-        padded = np.stack([np.resize(r, max(self._sizes)) for r in rows])
-        self.X = task.X[padded]  # (n_folds, n_valid, n_columns, 3)
+        self.rows = np.stack([np.resize(r, max(self._sizes)) for r in rows])
+        self._cells = task.X
         self._y = [task.y[r] for r in rows]
         self._weight = [w[r] for w, r in zip(folds.valid_weight, rows, strict=True)]
+
+    @cached_property
+    def X(self):
+        """The encoded rows; an ndarray of shape (n_folds, n_valid, n_columns, 3)."""
+        return self._cells[self.rows]
 
     def scores(self, predictions):
         """Return the mean score over folds.
@@ -36,22 +47,23 @@ class FoldScorer:
         Parameters
         ----------
         predictions : ndarray of shape (n_configs, n_folds, n_valid, ...)
-            For the rows of ``X``.
+            For ``rows``.
 
         Returns
         -------
         ndarray of shape (n_configs,)
         """
+        n_folds = len(self.rows)
         per_fold = [
-            [
-                self.metric.score(y, prediction[:size], weight)
-                for prediction, y, weight, size in zip(
-                    config, self._y, self._weight, self._sizes, strict=True
-                )
-            ]
-            for config in predictions
+            [self.score(p, fold) for p, fold in zip(c, range(n_folds), strict=True)]
+            for c in predictions
         ]
         return np.mean(per_fold, axis=1)
+
+    def score(self, prediction, fold):
+        """Return the score of one fold's predictions, of shape (n_valid, ...)."""
+        size = self._sizes[fold]
+        return self.metric.score(self._y[fold], prediction[:size], self._weight[fold])
 
 
 def evaluate_group(
@@ -73,8 +85,9 @@ def evaluate_group(
     may_go_on : callable
         ``may_go_on(run)`` is asked before every step.
     report : callable
-        ``report(indices, n_steps, scores)`` gets a point of the curves of ``configs[indices]``
-        and returns a boolean array: which of them to prune.
+        ``report(indices, n_steps, scores, predictions)`` gets a point of the curves of
+        ``configs[indices]`` with the predictions for the scorer's rows, and returns a boolean
+        array: which of them to prune.
     """
     error = _try_group(
         task, folds, configs, scorer, initialisation, seed, device, may_go_on, report
@@ -95,8 +108,8 @@ def evaluate_group(
     half = len(configs) // 2
     for start, part in ((0, configs[:half]), (half, configs[half:])):
 
-        def shifted(indices, n_steps, scores, start=start):
-            return report([start + i for i in indices], n_steps, scores)
+        def shifted(indices, *point, start=start):
+            return report([start + i for i in indices], *point)
 
         evaluate_group(task, folds, part, device=device, report=shifted, **common)
 
@@ -133,7 +146,8 @@ def _report_due(run, scorer, report):
     is_due = run.is_due
     indices = [index for index, due in zip(run.active, is_due, strict=True) if due]
     is_pruned = np.zeros(len(is_due), dtype=bool)
-    is_pruned[is_due] = report(indices, run.n_steps, scorer.scores(run.predict(scorer.X)[is_due]))
+    predictions = run.predict(scorer.X)[is_due]
+    is_pruned[is_due] = report(indices, run.n_steps, scorer.scores(predictions), predictions)
     return is_pruned
 
 

@@ -5,17 +5,19 @@ from importlib import import_module
 from autometa.families._configs import default_config, drop_inactive, read_config
 from autometa.families._network_model import NetworkModel
 from autometa.families._preparation import TablePreparation
-from autometa.families._registry import FAMILIES, find_family
-from autometa.families._table_model import TableModel
+from autometa.families._registry import EXTRAS, FAMILIES, GROWING, find_family, import_extra
+from autometa.families._table_model import TableModel, spread_classes
 from autometa.families._task import EncodedTask, Folds
 
 # These need torch, which other families do not.
 _OF_THE_NETWORK = ("NetworkRun", "adapt_model", "first_config", "propose_model", "space")
 
 __all__ = [
+    "EXTRAS",
     "EncodedTask",
     "FAMILIES",
     "Folds",
+    "GROWING",
     "NetworkModel",
     "NetworkRun",
     "TableModel",
@@ -25,9 +27,11 @@ __all__ = [
     "drop_inactive",
     "find_family",
     "first_config",
+    "import_extra",
     "propose_model",
     "read_config",
     "space",
+    "spread_classes",
 ]
 
 

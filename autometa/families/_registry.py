@@ -19,6 +19,12 @@ NAMES = (
 )
 
 
+#: Those whose library, of the same name, autometa does not install by itself.
+EXTRAS = ("lightgbm", "xgboost", "catboost")
+#: Those whose models grow step by step, so that a fit can end early.
+GROWING = frozenset(NAMES) - {"adapted_network", "linear", "knn", "svm"}
+
+
 class _Families(Mapping):
     """Name to module; a module and its library are imported when it is taken."""
 

@@ -31,6 +31,9 @@ class TableModel(BaseEstimator):
         The steps that ``model`` takes, such as its trees; None where it has none.
     fit_options : callable, default=None
         ``fit_options(Z)`` returns further arguments for ``model.fit``.
+    grow : callable, default=None
+        ``grow(model, Z, y, should_stop, options)`` fits step by step until ``should_stop()`` and
+        returns the steps taken.
 
     Attributes
     ----------
@@ -38,15 +41,27 @@ class TableModel(BaseEstimator):
         For classification only.
     model_, preparation_
         What was fitted; ``model_`` is None where the rows have one class only.
+    n_steps_ : int or None
+        The steps taken: fewer than ``n_steps`` where fitting was stopped.
     """
 
-    def __init__(self, model, preparation, n_threads=1, stage=None, n_steps=None, fit_options=None):
+    def __init__(
+        self,
+        model,
+        preparation,
+        n_threads=1,
+        stage=None,
+        n_steps=None,
+        fit_options=None,
+        grow=None,
+    ):
         self.model = model
         self.preparation = preparation
         self.n_threads = n_threads
         self.stage = stage
         self.n_steps = n_steps
         self.fit_options = fit_options
+        self.grow = grow
 
     @property
     def _is_regression(self):
@@ -65,9 +80,18 @@ class TableModel(BaseEstimator):
         self.preparation_ = clone(self.preparation).fit(X, sample_weight=sample_weight)
         return self.fit_prepared(self.preparation_.transform(X), y, sample_weight)
 
-    def fit_prepared(self, Z, y, sample_weight=None):
-        """Learn from rows that the preparation has transformed."""
-        y = np.asarray(y)
+    def fit_prepared(self, Z, y, sample_weight=None, should_stop=None):
+        """Learn from rows that the preparation has transformed.
+
+        Parameters
+        ----------
+        Z : ndarray or DataFrame of shape (n_rows, n_columns)
+        y, sample_weight
+            As of `fit`.
+        should_stop : callable, optional
+            Asked between steps; where it is true, a family that grows ends with what it has.
+        """
+        y, self.n_steps_ = np.asarray(y), self.n_steps
         options = {}
         if sample_weight is not None:
             weight = np.asarray(sample_weight, dtype=np.float64)
@@ -96,7 +120,12 @@ class TableModel(BaseEstimator):
             # Capped iterations are meant: time is bounded, and the score says whether it pays.
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", "Using the fractional value max_samples")
-            self.model_ = clone(self.model).fit(Z, y, **options)
+            model = clone(self.model)
+            if should_stop is None or self.grow is None:
+                model.fit(Z, y, **options)
+            else:
+                self.n_steps_ = self.grow(model, Z, y, should_stop, options)
+            self.model_ = model
         return self
 
     def predict(self, X):
@@ -115,14 +144,27 @@ class TableModel(BaseEstimator):
         check_is_fitted(self, "model_")
         return self.preparation_.transform(X)
 
-    def predict_prepared(self, Z):
+    def predict_prepared(self, Z, n_classes=None):
         """Predict prepared rows.
+
+        Parameters
+        ----------
+        Z : ndarray or DataFrame of shape (n_rows, n_columns)
+        n_classes : int, optional
+            Where labels are 0, 1, ... and some may have been absent from `fit`: then there is a
+            column for each of so many.
 
         Returns
         -------
         ndarray of shape (n_rows, n_classes) or (n_rows,)
             Probabilities, or numbers.
         """
+        found = self._predict_known(Z)
+        if n_classes is None or len(self.classes_) == n_classes:
+            return found
+        return spread_classes(found, self.classes_, n_classes)
+
+    def _predict_known(self, Z):
         if self.model_ is None:
             return np.ones((len(Z), 1))
         with threadpool_limits(self.n_threads):
@@ -157,6 +199,13 @@ class TableModel(BaseEstimator):
         tags.classifier_tags, tags.regressor_tags = own.classifier_tags, own.regressor_tags
         tags.input_tags.allow_nan = True
         return tags
+
+
+def spread_classes(probabilities, classes, n_classes):
+    """Give absent classes a probability of 0; (n_rows, n_classes)."""
+    spread = np.zeros((len(probabilities), n_classes))
+    spread[:, classes] = probabilities
+    return spread
 
 
 def _is_constant(Z):

@@ -66,9 +66,9 @@ def first_config(n_rows, *, is_regression):
     Examples
     --------
     >>> [first_config(n, is_regression=False)["step_size"] for n in (100, 600, 10_000)]
-    [0.1, 0.4, 2.0]
+    [0.1, 0.2, 1.0]
     """
-    step_size = float(np.clip(n_rows / (3_000 if is_regression else 1_500), 0.1, 2.0))
+    step_size = float(np.clip(n_rows / 3_000, 0.1, 1.0))
     config = {**DEFAULT_CONFIG, "step_size": step_size}
     return {name: config[name] for name in space(is_regression=is_regression)}
 

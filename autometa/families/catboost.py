@@ -3,6 +3,7 @@
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autometa.families._configs import read_config
+from autometa.families._growth import grow_catboost
 from autometa.families._preparation import TablePreparation
 from autometa.families._registry import import_extra
 from autometa.families._table_model import TableModel
@@ -87,6 +88,7 @@ def make(config, *, is_regression, seed=0, n_threads=1):
         stage=_stage,
         n_steps=config["iterations"],
         fit_options=_name_categories,
+        grow=grow_catboost,
     )
 
 

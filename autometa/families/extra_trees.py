@@ -4,6 +4,7 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from autometa.families._configs import read_config
 from autometa.families._forest import CONDITIONS, REPORT_STEPS, STEPS_NAME, forest_space, stage
+from autometa.families._growth import grow_trees
 from autometa.families._preparation import TablePreparation
 from autometa.families._table_model import TableModel
 
@@ -68,4 +69,5 @@ def make(config, *, is_regression, seed=0, n_threads=1):
         n_threads,
         stage=stage,
         n_steps=config["n_estimators"],
+        grow=grow_trees,
     )

@@ -7,6 +7,7 @@ from sklearn.base import is_regressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from autometa.families._configs import read_config
+from autometa.families._growth import grow_iterations
 from autometa.families._preparation import TablePreparation
 from autometa.families._table_model import TableModel
 
@@ -72,7 +73,12 @@ def make(config, *, is_regression, seed=0, n_threads=1):
         **config, early_stopping=False, categorical_features="from_dtype", random_state=seed
     )
     return TableModel(
-        model, TablePreparation("codes"), n_threads, stage=_stage, n_steps=config["max_iter"]
+        model,
+        TablePreparation("codes"),
+        n_threads,
+        stage=_stage,
+        n_steps=config["max_iter"],
+        grow=grow_iterations,
     )
 
 

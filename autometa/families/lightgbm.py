@@ -3,6 +3,7 @@
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autometa.families._configs import read_config
+from autometa.families._growth import grow_lightgbm
 from autometa.families._preparation import TablePreparation
 from autometa.families._registry import import_extra
 from autometa.families._table_model import TableModel
@@ -88,7 +89,12 @@ def make(config, *, is_regression, seed=0, n_threads=1):
         verbosity=-1,
     )
     return TableModel(
-        model, TablePreparation("codes"), n_threads, stage=_stage, n_steps=config["n_estimators"]
+        model,
+        TablePreparation("codes"),
+        n_threads,
+        stage=_stage,
+        n_steps=config["n_estimators"],
+        grow=grow_lightgbm,
     )
 
 

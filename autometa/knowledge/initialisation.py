@@ -71,6 +71,7 @@ class Initialisation:
             "learner_config": self.learner_config,
             "provenance": self.provenance,
         }
+        described["description_sha256"] = _checksum_of_description(described)
         text = json.dumps(described, indent=1, sort_keys=True)
         write_files(Path(folder), {TENSORS: tensors, PROVENANCE: text.encode()})
 
@@ -96,6 +97,15 @@ class Initialisation:
             format_version=FORMAT_VERSION,
             written_by="`autometa meta-train`",
         )
+        # Those written by hand, or before there was this entry, lack it.
+        if described.pop("description_sha256", None) not in (
+            None,
+            _checksum_of_description(described),
+        ):
+            raise ArtefactError(
+                f"{folder / PROVENANCE} is corrupted: its content does not match its checksum. "
+                "Copy or train it anew."
+            )
         try:
             content = (folder / TENSORS).read_bytes()
             is_whole = _checksum(content) == described["sha256"]
@@ -133,3 +143,10 @@ def _load_shipped():
 
 def _checksum(content):
     return hashlib.sha256(content).hexdigest()
+
+
+def _checksum_of_description(described):
+    """SHA-256 of all other entries of the JSON file, however they are laid out."""
+    others = {name: value for name, value in described.items() if name != "description_sha256"}
+    as_read = json.loads(json.dumps(others))
+    return _checksum(json.dumps(as_read, sort_keys=True).encode())

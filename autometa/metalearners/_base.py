@@ -17,7 +17,8 @@ class MetaLearner:
 
     Subclasses give ``init_params(seed)`` and ``adapt(params, support, is_regression=...)``, and
     :meth:`predict` unless the state is weights of the network. Those that propose weights also
-    give :meth:`propose`. They may override :meth:`episode_loss` and :meth:`meta_grad`.
+    give :meth:`propose`. They may override :meth:`inner_lr`,
+    :meth:`episode_loss` and :meth:`meta_grad`.
 
     Parameters
     ----------
@@ -92,6 +93,13 @@ class MetaLearner:
             Its support may hold more tensors. Without them adapting plays no dice.
         """
         return episodes
+
+    def inner_lr(self, params, *, is_regression):
+        """Return learned step sizes by name of weight; those not named have none.
+
+        The optimiser ``learned_sgd`` of the adapted network moves what has one.
+        """
+        return {}
 
     def episode_loss(self, params, support, query, *, is_regression):
         """Return what meta-training minimises on one episode; a scalar."""

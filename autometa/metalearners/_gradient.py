@@ -48,10 +48,6 @@ class GradientLearner(MetaLearner):
         """Return the weights to start from; see :mod:`autometa.networks`."""
         return self.backbone.propose(params, support, is_regression=is_regression)
 
-    def inner_lr(self, params, *, is_regression):
-        """Return the step size of every adapted weight, broadcasting against it."""
-        raise NotImplementedError
-
     def step_sizes(self, params, support, *, is_regression):
         """Return :meth:`inner_lr` as it fits the weights proposed for ``support``."""
         return self.inner_lr(params, is_regression=is_regression)

@@ -52,10 +52,6 @@ class ProtoNet(MetaLearner):
             weights = self.propose(params, support, is_regression=is_regression)
         return weights
 
-    def inner_lr(self, params, *, is_regression):
-        """Return no step size: none is learned."""
-        return {}
-
 
 def first_log_scale(backbone):
     """Draw the parameter that scales distances and similarities, where the network needs one.

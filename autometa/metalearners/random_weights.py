@@ -50,10 +50,6 @@ class RandomWeights(MetaLearner):
         """Return no parameters: nothing is learned here."""
         return {}
 
-    def inner_lr(self, params, *, is_regression):
-        """Return no step size: none is learned."""
-        return {}
-
     def propose(self, params, support, *, is_regression):
         """Draw weights for the table of which ``support`` holds the labelled rows."""
         generator = torch.Generator().manual_seed(self.seed)

@@ -32,7 +32,7 @@ def build_initialisation(
     folder=None,
     device="cpu",
     hold_out_dev=True,
-    real_share=0.6,
+    real_share=0.45,
     batch_size=8,
     n_workers=1,
     checkpoint_every_s=300.0,

@@ -8,6 +8,8 @@ import torch
 from autometa.exceptions import InvalidInputError
 
 OPTIMISERS = ("adamw", "sgd")
+#: Of AdamW. With less, what held-out families lose grows again after some 2,000 steps.
+WEIGHT_DECAY = 1e-2
 SCHEDULES = ("cosine", "constant", "linear", "halving")
 
 
@@ -39,7 +41,7 @@ class OuterStep:
 
     optimiser: str = "adamw"
     lr: float = 1e-3
-    weight_decay: float = 1e-4
+    weight_decay: float = WEIGHT_DECAY
     schedule: str = "cosine"
     warm_up: int = 200
     max_norm: float | None = 1.0

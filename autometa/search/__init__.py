@@ -1,5 +1,6 @@
 """Search: Optuna studies that start from knowledge, and the batched one behind the estimators."""
 
+from autometa.search._family_proposals import FamilyProposals
 from autometa.search._pace import Pace
 from autometa.search._replay import Proposal
 from autometa.search.run import SearchResult, run_search
@@ -8,6 +9,7 @@ from autometa.search.study import SearchStudy, open_study
 from autometa.search.suggestions import suggest, warm_start
 
 __all__ = [
+    "FamilyProposals",
     "MetaSampler",
     "Pace",
     "Proposal",

@@ -1,8 +1,10 @@
 """Whether what comes next still fits into the time left, judged by what things cost so far."""
 
 import math
+import time
+from contextlib import contextmanager
 
-from autometa.families import Folds
+from autometa.families import GROWING, Folds
 from autometa.families.adapted_network import (
     DEFAULT_CONFIG,
     MAX_CONTEXT_ROWS,
@@ -20,6 +22,10 @@ PREDICTING_OF_READING = 0.7
 MARGIN = 0.9
 #: Of the time left after the first trials, what the refit may take.
 REFIT_SHARE = 0.5
+#: Of the time left, what one configuration of a table family may take on all folds.
+FIT_SHARE = 0.35
+#: A family that grows is worth starting where so much of what it took before fits.
+LEAST_GROWN = 0.3
 
 
 class Pace:
@@ -55,32 +61,33 @@ class Pace:
         self._best_n_steps = None
         self._n_reserved = 1  # networks of the refit that the search leaves time for
         self._last_s, self._n_networks, self._is_stepping = 0.0, 1, False
+        self._fold_s = {}  # seconds that a table model of each family took on a fold
 
     @property
-    def _is_free(self):
+    def is_free(self):
         return self.deadline.seconds is None
 
     def few_enough(self, folds):
         """Take the first of the folds: as many as let a first trial end, one at least."""
         n_folds, n_steps = len(folds.train_weight), DEFAULT_CONFIG["n_steps"]
-        while not self._is_free and n_folds > 1:
+        while not self.is_free and n_folds > 1:
             if self._fits(n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)):
                 break
             n_folds -= 1
         return Folds(folds.train_weight[:n_folds], folds.valid_weight[:n_folds])
 
-    def may_start(self, n_folds):
+    def may_start(self, n_folds, fewest_steps=FEWEST_STEPS):
         """Whether a trial could start, take a few steps and leave time for the refit."""
-        if self._is_free:
+        if self.is_free:
             return True
         best = self._best_n_steps or 0
-        n_steps = max(FEWEST_STEPS, best // 2)  # fewer would hardly beat the best
+        n_steps = max(fewest_steps, best // 2)  # fewer would hardly beat the best
         refit_s = self._refit_s(max(n_steps, best), self._n_reserved)
         return self._fits(n_folds * self._trial_s(n_steps) + refit_s)
 
     def group_size(self, n_folds):
         """Trials that may share a group: the first stands alone, so that a result comes early."""
-        if self._is_free:
+        if self.is_free:
             return math.inf
         if self._best_n_steps is None:
             return 1
@@ -89,12 +96,12 @@ class Pace:
 
     def group_starts(self, n_networks):
         """Note that a group is about to be made: trials times folds."""
-        if not self._is_free:
+        if not self.is_free:
             self._note(n_networks)
 
     def reported(self, n_steps):
         """Note that the networks of a group have predicted, after so many steps."""
-        if self._is_free:
+        if self.is_free:
             return
         cost_s = self._cost_s()
         if n_steps == 0:
@@ -107,7 +114,7 @@ class Pace:
 
     def may_go_on(self, run):
         """Whether the steps to the next point of a run's curve, and the refit after it, fit."""
-        if self._is_free:
+        if self.is_free:
             return True
         if self._is_stepping:
             cost_s = self._cost_s()
@@ -121,13 +128,36 @@ class Pace:
 
     def group_ended(self, best_n_steps):
         """Note which number of steps is the best so far."""
-        if self._best_n_steps is None and not self._is_free:
+        if self._best_n_steps is None and not self.is_free:
             self._n_reserved = self._n_bags_within(best_n_steps, REFIT_SHARE)
         self._best_n_steps = best_n_steps
 
+    def may_fit(self, family, task, n_folds):
+        """Whether a table model of a family could be fitted on the folds."""
+        if self.is_free:
+            return True
+        fold_s = self._fold_s.get(family) or guess_seconds(family, task)
+        if family in GROWING:
+            fold_s = fold_s * LEAST_GROWN
+        return fold_s * n_folds < FIT_SHARE * self._left_for_fits_s
+
+    @contextmanager
+    def fitting(self, family, n_folds):
+        """Watch over one configuration's fits; gives the :class:`FitLimits`."""
+        limits = FitLimits(None if self.is_free else self._left_for_fits_s * FIT_SHARE, n_folds)
+        yield limits
+        if limits.n_ended and not self.is_free:
+            fold_s = limits.seconds / limits.n_ended
+            self._fold_s[family] = max(fold_s, self._fold_s.get(family, 0.0) / 2)
+
+    @property
+    def _left_for_fits_s(self):
+        n_steps = DEFAULT_CONFIG["n_steps"] if self._best_n_steps is None else self._best_n_steps
+        return MARGIN * self.deadline.left_s - self._refit_s(n_steps, self._n_reserved)
+
     def plan_refit(self, n_steps):
         """Return how many networks to adapt on all rows, and until when they may take steps."""
-        if self._is_free:
+        if self.is_free:
             return self.n_bags, self.deadline
         n_bags = self._n_bags_within(n_steps, 1.0)
         return n_bags, self.deadline.earlier(n_bags * self.read_s)
@@ -159,3 +189,58 @@ class Pace:
     def _cost_s(self):
         """Seconds since the last note, for each network."""
         return (self.deadline.elapsed_s - self._last_s) / max(1, self._n_networks)
+
+
+class FitLimits:
+    """Until when each fold's model may grow.
+
+    Parameters
+    ----------
+    seconds : float or None
+        For all folds; None for no limit, and no clock is read.
+    n_folds : int
+
+    Attributes
+    ----------
+    should_stop : callable or None
+        For ``TableModel.fit_prepared``.
+    n_ended : int
+        Folds fitted and predicted.
+    """
+
+    def __init__(self, seconds, n_folds):
+        self._limit_s, self._n_folds, self.n_ended = seconds, n_folds, 0
+        self.should_stop = None if seconds is None else self._is_late
+        self._start = 0.0 if seconds is None else time.monotonic()
+        self.seconds = float("nan") if seconds is None else 0.0
+
+    def fold_ended(self):
+        """Note that a fold's model was fitted and has predicted."""
+        self.n_ended += 1
+        if self.should_stop is not None:
+            self.seconds = time.monotonic() - self._start
+
+    def _is_late(self):
+        share = (self._limit_s - self.seconds) / (self._n_folds - self.n_ended)
+        return time.monotonic() - self._start - self.seconds > share
+
+
+def guess_seconds(family, task):
+    """Guess what a fit of a family on a task takes, at its least; seconds, on one core.
+
+    Parameters
+    ----------
+    family : str
+    task : EncodedTask
+    """
+    n_rows, n_columns = task.X.shape[:2]
+    n_outputs = 1 if task.n_classes in (None, 2) else task.n_classes
+    cells = n_rows * n_columns
+    if family == "linear":
+        return 1e-9 * cells * (n_columns if task.is_regression else 600 * n_outputs) + 0.01
+    if family == "knn":
+        return 1e-9 * cells * n_rows + 0.01
+    if family == "svm":
+        return 1e-8 * cells * n_rows * (1 if task.is_regression else 4) + 0.01
+    is_boosting = family not in ("random_forest", "extra_trees")
+    return 2e-7 * cells * (n_outputs if is_boosting else 1) + 0.03

@@ -1,22 +1,26 @@
-"""The search: trials are asked in groups, adapted together, reported, pruned and told."""
+"""The search: family after family, trial after trial, until the time or the trials are used."""
 
 import logging
+import time
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from optuna.trial import TrialState
 
-from autometa.evaluation import FoldScorer, evaluate_group
-from autometa.families import space
-from autometa.families.adapted_network import DEFAULT_CONFIG, first_config
+from autometa.evaluation import FoldScorer
+from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
+from autometa.search._family_proposals import FamilyProposals
+from autometa.search._library import Candidate, Library
+from autometa.search._network_trials import NetworkTrials, best_network, read_trial
+from autometa.search._table_trials import TableTrials
 
 logger = logging.getLogger(__name__)
 
-#: Trials asked at once on a CPU and on a GPU.
-GROUP_SIZES = {"cpu": 8, "cuda": 32}
 #: Without a number of trials the search ends when as many trials in a row brought nothing.
 PATIENCE = 40
+#: What a family without weight in the ensemble still counts for, when time is shared out.
+LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -25,18 +29,31 @@ class SearchResult:
 
     Attributes
     ----------
-    best_config : dict
-    n_steps : int
-        The best point of its learning curve.
+    candidates : list of Candidate
+        The best configurations.
+    weights : ndarray of shape (n_candidates,)
+        Of their mean, which scored best; they add up to 1.
     best_score : float
+        Of that mean.
     interrupted : bool
         Ctrl-C ended the search.
     """
 
-    best_config: dict
-    n_steps: int
+    candidates: list
+    weights: np.ndarray
     best_score: float
     interrupted: bool
+
+    @property
+    def best(self):
+        """The best configuration alone."""
+        return max(self.candidates, key=lambda one: one.score)
+
+    @property
+    def members(self):
+        """Candidates and their weights, of those that have one."""
+        pairs = zip(self.candidates, self.weights.tolist(), strict=True)
+        return [(one, weight) for one, weight in pairs if weight > 0]
 
 
 def run_search(
@@ -48,12 +65,14 @@ def run_search(
     pace,
     metric,
     initialisation,
+    proposals=None,
+    models=None,
     device="cpu",
     seed=0,
     callbacks=(),
     verbose=0,
 ):
-    """Search the adaptation's hyperparameters.
+    """Search families and their hyperparameters.
 
     Parameters
     ----------
@@ -66,6 +85,11 @@ def run_search(
         Says what fits into the time left; time for refitting the best is left over.
     metric : Metric
     initialisation : Initialisation
+    proposals : sequence of FamilyProposals, default=None
+        One for each family, in the order of their first trials; by default the adapted network's.
+    models : callable, default=None
+        ``models(valid_rows)`` returns the :class:`~autometa.evaluation.FoldModels` of the same
+        rows; needed for other families than the adapted network.
     device : str
     seed : int
         Of the dropout noise and of row draws; common to all trials.
@@ -79,93 +103,92 @@ def run_search(
         None where not even one point of a learning curve was reached; the study is as it was
         where not even one trial could start.
     """
-    distributions = space(is_regression=task.is_regression)
-    scorer, n_folds = FoldScorer(task, folds, metric), len(folds.train_weight)
-    group_size = GROUP_SIZES.get(device.partition(":")[0], 8)
+    scorer = FoldScorer(task, folds, metric)
+    library = Library(scorer)
+    common = {"study": study, "library": library, "pace": pace}
+    if proposals is None:
+        kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}
+        proposals = [FamilyProposals(NAME, **kind)]
+    is_alone = [one.family for one in proposals] == [NAME]
+    fold_models = None if is_alone else models(scorer.rows)
+    runners = []
+    for one in proposals:
+        common["proposals"] = one
+        if study.trials:
+            one.resume()
+        if one.family == NAME:
+            own = {"initialisation": initialisation, "seed": seed, "device": device}
+            own["prefix"] = "" if is_alone else f"{NAME}."
+            runners.append(NetworkTrials(task, folds, **own, **common))
+        else:
+            runners.append(TableTrials(models=fold_models, **common))
+    turns = _Turns(runners, library, reads_clock=not pace.is_free)
     n_done, interrupted = 0, False
     study.is_searching, study.is_stopped = True, False
     try:
-        while _is_unfinished(study, n_done, n_trials) and pace.may_start(n_folds):
-            if not study.trials:
-                first = first_config(len(task.y), is_regression=task.is_regression)
-                study.enqueue_trial(first, user_attrs={"autometa:origin": "default"})
-            n_asked = group_size if n_trials is None else min(group_size, n_trials - n_done)
-            n_asked = min(n_asked, pace.group_size(n_folds))
-            group = _Group([study.ask(distributions) for _ in range(n_asked)], pace)
-            pace.group_starts(n_asked * n_folds)
-            try:
-                evaluate_group(
-                    task,
-                    folds,
-                    [trial.params for trial in group.trials],
-                    scorer=scorer,
-                    initialisation=initialisation,
-                    seed=seed,
-                    device=device,
-                    may_go_on=pace.may_go_on,
-                    report=group.report,
-                )
-            finally:
-                told = group.tell(study)
-            n_done += n_asked
+        while _is_unfinished(study, n_done, n_trials):
+            runner = turns.next()
+            if runner is None:
+                break
+            n_most = np.inf if n_trials is None else n_trials - n_done
+            told = turns.run(runner, n_most)
+            n_done += len(told)
             for frozen in told:
                 for callback in callbacks:
                     callback(study, frozen)
-            if verbose:
-                logger.info("%d trials, best score %.5g", n_done, _best(study)[0])
+            if verbose and library.candidates:
+                logger.info("%d trials, best score %.5g", n_done, library.candidates[0].score)
     except KeyboardInterrupt:
         interrupted = True
         warnings.warn("Interrupted; the best model found so far is kept.", stacklevel=2)
     finally:
         study.is_searching = False
-    best_score, best = _best(study)
+    if is_alone:
+        return _best_alone(study, interrupted)
+    if not library.candidates:
+        return None
+    return SearchResult(library.candidates, library.weights, float(library.score), interrupted)
+
+
+class _Turns:
+    """Whose turn it is: first each family once, then those that the ensemble draws on."""
+
+    def __init__(self, runners, library, *, reads_clock):
+        self.runners, self.library, self.reads_clock = list(runners), library, reads_clock
+        self.spent = dict.fromkeys(runners, 0.0)
+
+    def next(self):
+        """The family to try next, or None where nothing fits the time left."""
+        able = [runner for runner in self.runners if runner.may_start()]
+        if not able:
+            return None
+        new = [runner for runner in able if not runner.n_trials]
+        if new or len(able) == 1:
+            return (new or able)[0]
+        return min(able, key=self._need)
+
+    def _need(self, runner):
+        return self.spent[runner] / (self.library.share(runner.family) + LEAST_SHARE)
+
+    def run(self, runner, n_most):
+        """Let a family run some trials; one at first, where there are others."""
+        if len(self.runners) > 1 and not runner.n_trials:
+            n_most = min(n_most, 1)
+        started_s = time.monotonic() if self.reads_clock else 0.0
+        told = runner.run(n_most)
+        self.spent[runner] += time.monotonic() - started_s if self.reads_clock else len(told)
+        return told
+
+
+def _best_alone(study, interrupted):
+    """The best of the adapted network's trials, stored ones included."""
+    score, best = best_network(study)
     if best is None:
         return None
-    config = {**DEFAULT_CONFIG, **best.params}
-    return SearchResult(config, best.user_attrs["autometa:n_steps"], best_score, interrupted)
-
-
-class _Group:
-    """Trials that run together: their curves, and what they end as."""
-
-    def __init__(self, trials, pace):
-        self.trials, self.pace = trials, pace
-        self.curves = [{} for _ in trials]
-        self.is_pruned = [False] * len(trials)
-
-    def report(self, indices, n_steps, scores):
-        self.pace.reported(n_steps)
-        pruned = []
-        for index, score in zip(indices, scores, strict=True):
-            trial, curve = self.trials[index], self.curves[index]
-            if n_steps not in curve:
-                curve[n_steps] = float(score)
-                trial.report(float(score), n_steps)
-            stale = n_steps - max(curve, key=curve.get) > max(20, 0.5 * n_steps)
-            prune = trial.should_prune()
-            self.is_pruned[index] = prune
-            pruned.append(prune or stale)
-        return np.array(pruned, dtype=bool)
-
-    def tell(self, study):
-        told = []
-        for trial, curve, is_pruned in zip(self.trials, self.curves, self.is_pruned, strict=True):
-            scores = {step: score for step, score in curve.items() if np.isfinite(score)}
-            if not scores:
-                told.append(study.tell(trial, state=TrialState.FAIL))
-                continue
-            best_step = max(scores, key=scores.get)
-            trial.set_user_attr("autometa:n_steps", best_step)
-            if "autometa:origin" not in trial.user_attrs:
-                trial.set_user_attr("autometa:origin", "sampler")
-            if is_pruned:
-                told.append(study.tell(trial, state=TrialState.PRUNED))
-            else:
-                told.append(study.tell(trial, scores[best_step]))
-        _, best = _best(study)
-        if best is not None:
-            self.pace.group_ended(best.user_attrs["autometa:n_steps"])
-        return told
+    config = {**DEFAULT_CONFIG, **read_trial(best, "")}
+    n_steps = best.user_attrs["autometa:n_steps"]
+    one = Candidate(NAME, config, score, np.empty(0), best.number, n_steps)
+    return SearchResult([one], np.ones(1), score, interrupted)
 
 
 def _is_unfinished(study, n_done, n_trials):
@@ -179,13 +202,3 @@ def _is_unfinished(study, n_done, n_trials):
         return all_trials < PATIENCE
     best_number = study.best_trial.number
     return all_trials - best_number <= PATIENCE
-
-
-def _best(study):
-    """The best score and trial of those that a search told; others may have added their own."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    told = [trial for trial in complete if "autometa:n_steps" in trial.user_attrs]
-    if not told:
-        return float("-inf"), None
-    best = max(told, key=lambda trial: trial.value)
-    return best.value, best

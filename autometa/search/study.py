@@ -87,6 +87,7 @@ def open_study(*, task_description, storage=None, study_name=None, seed=None):
         )
         raise InvalidInputError(
             f"The stored study {study.study_name!r} was made with other {', '.join(differing)}. "
-            "Resume with the same data, metric and cv, or give another study_name."
+            "Resume with the same data, weights, metric, cv and random_state, or give another "
+            "study_name."
         )
     return study

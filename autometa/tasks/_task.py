@@ -161,8 +161,8 @@ def _check_classes(classes: np.ndarray, kind: str) -> None:
     n_classes = len(classes)
     if n_classes < 2:
         raise InvalidTableError(
-            f"The target has one class only ({classes[0]!r}); a classifier needs at least 2. "
-            "Check that the right column is the target."
+            f"The target has one class only ({classes.tolist()[0]!r}); a classifier needs at least "
+            "2. Check that the right column is the target."
         )
     found = "binary" if n_classes == 2 else "multiclass"
     if kind != found:

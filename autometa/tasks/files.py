@@ -1,6 +1,7 @@
 """A table, or a task, from a file."""
 
 import gzip
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -73,9 +74,17 @@ def _read_csv(path: Path) -> pd.DataFrame:
         # pandas would silently rename the second of two equal names.
         names = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna()
         check_columns(names)
-        return pd.read_csv(path, low_memory=False, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # pandas would silently take the first of more cells than names for an index.
+            return pd.read_csv(path, low_memory=False, index_col=False, **options)
     except InvalidTableError:
         raise
+    except pd.errors.ParserWarning as error:
+        raise InvalidTableError(
+            f"{path} is no readable CSV table: its lines have more cells than the header has "
+            "names. Name every column in the header."
+        ) from error
     except ValueError as error:  # pandas' ParserError and EmptyDataError, and bad UTF-8
         raise InvalidTableError(
             f"{path} is no readable CSV table: {_first_line(error)}."

@@ -142,8 +142,10 @@ def _array_to_pandas(values: np.ndarray) -> pd.DataFrame:
 def _list_to_pandas(rows) -> pd.DataFrame:
     # Column by column: NumPy would turn [[1, "x"]] into text altogether.
     is_row = [isinstance(row, list | tuple | np.ndarray) for row in rows]
-    if not rows or not all(is_row):
-        return _array_to_pandas(np.asarray(rows, dtype=object if rows else float))
+    if not rows:
+        raise InvalidTableError("The table is empty: a list of 0 rows.")
+    if not all(is_row):
+        return _array_to_pandas(np.asarray(rows, dtype=object))
     widths = {len(row) for row in rows}
     if len(widths) != 1:
         raise InvalidTableError(
@@ -156,6 +158,11 @@ def _list_to_pandas(rows) -> pd.DataFrame:
 
 def arrow_to_pandas(table) -> pd.DataFrame:
     check_columns(table.schema.names)
+    # What pandas stored as the names of rows is no column, as in a frame of pandas.
+    stored = (table.schema.pandas_metadata or {}).get("index_columns", [])
+    names = [name for name in stored if isinstance(name, str) and name in table.schema.names]
+    if names:
+        table = table.select([name for name in table.schema.names if name not in names])
     return table.to_pandas(date_as_object=False, ignore_metadata=True)
 
 

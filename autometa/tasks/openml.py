@@ -138,8 +138,8 @@ def _clear_errors(what: str):
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise OpenMLError(
             f"Cannot load {what}: OpenML ({server}) cannot be reached ({type(error).__name__}). "
-            "Check the connection. What was loaded before stays usable offline, from the cache in "
-            f"{openml.config.get_cache_directory()}."
+            "Check the connection. Tasks and data sets that were loaded before stay usable offline "
+            f"by their ids, from the cache in {openml.config.get_cache_directory()}."
         ) from error
     except (failures.OpenMLNotAuthorizedError, failures.OpenMLPrivateDatasetError) as error:
         raise OpenMLError(

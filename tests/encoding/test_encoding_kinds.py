@@ -199,6 +199,8 @@ def test_a_table_without_information_gives_one_column_of_zeros():
         ("date", [1, 2]),
         ("date", ["soon", "later"]),
         ("flag", ["a", "b"]),
+        ("flag", [1, 2]),
+        ("flag", [None, 0.5]),
     ],
 )
 def test_a_column_that_changes_type_is_refused_by_name(column, values):
@@ -209,6 +211,13 @@ def test_a_column_that_changes_type_is_refused_by_name(column, values):
 
     with pytest.raises(ColumnMismatchError, match=f"'{column}' held .* Convert it"):
         encoder.transform(table.assign(**{column: values}))
+
+
+def test_booleans_may_come_as_numbers():
+    table = pd.DataFrame({"flag": [True, False, True]})
+    encoder = TableEncoder().fit(table)
+
+    np.testing.assert_array_equal(encoder.transform(table.astype(float)), encoder.transform(table))
 
 
 @pytest.mark.parametrize("column", ["number", "category", "date", "flag"])

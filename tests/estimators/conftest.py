@@ -27,12 +27,12 @@ def short_adaptation(monkeypatch):
     from optuna.distributions import IntDistribution
 
     from autometa.families.adapted_network import DEFAULT_CONFIG
-    from autometa.search import run
+    from autometa.search import _network_trials as trials
 
-    space = run.space
+    space = trials.space
 
     def short_space(**options):
         return {**space(**options), "n_steps": IntDistribution(3, 12)}
 
-    monkeypatch.setattr(run, "space", short_space)
+    monkeypatch.setattr(trials, "space", short_space)
     monkeypatch.setitem(DEFAULT_CONFIG, "n_steps", 6)

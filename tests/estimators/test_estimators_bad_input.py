@@ -15,8 +15,10 @@ TWICE = pd.DataFrame(np.ones((12, 2)), columns=["a", "a"])
 
 BAD_TABLES = {
     "no rows": (X[:0], Y[:0], r"The table is empty: 0 sample\(s\)"),
+    "empty list": ([], [], "The table is empty: a list of 0 rows"),
     "no columns": (X[[]], Y, r"The table is empty: 0 feature\(s\)"),
     "one class": (X, ["no"] * 12, "one class only"),
+    "one class of numbers": (X, np.ones(12), r"one class only \(1\.0\)"),
     "missing label": (X, [None, *Y[1:]], "y contains NaN: 1 of 12 labels are missing"),
     "more labels than rows": (X, [*Y, "no"], "more labels than rows"),
     "fewer labels than rows": (X, Y[:-1], "fewer labels than rows"),

@@ -123,8 +123,10 @@ def test_no_trial_proposes_and_one_trial_adapts(make_model):
     assert proposed.n_trials_ == 0 and proposed.best_params_ == {}
     assert np.isnan(proposed.best_score_) and len(proposed.leaderboard_) == 0
     assert adapted.n_trials_ == 1 and adapted.best_score_ == adapted.study_.best_value
-    first = adapted.proposals_[0]
-    assert {name: adapted.study_.trials[0].params[name] for name in first} == first
+    family, *first = adapted.proposals_[0].items()
+    assert family == ("family", "adapted_network")
+    assert adapted.study_.trials[0].params == dict(first)
+
     assert (predict(proposed) != predict(adapted)).any()
 
 
@@ -188,7 +190,7 @@ def test_where_time_is_up_few_rows_are_looked_up(make_model, fake_costs, monkeyp
     fake_costs(propose_s=1.0, read_s=1.0)
 
     sizes = [
-        len(make_model(0, time_limit=limit).fit(X, Y)._model_.context["weight"])
+        len(make_model(0, time_limit=limit).fit(X, Y)._model_.networks[0][1].context["weight"])
         for limit in (2.5, 4.0, None)
     ]
 

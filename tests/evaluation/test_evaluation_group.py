@@ -28,7 +28,8 @@ class Curves(dict):
         super().__init__()
         self.prune = prune
 
-    def __call__(self, indices, n_steps, scores):
+    def __call__(self, indices, n_steps, scores, predictions):
+        assert len(predictions) == len(scores) == len(indices)
         for index, score in zip(indices, scores, strict=True):
             self.setdefault(index, {})[n_steps] = score
         return np.array([(index, n_steps) in self.prune for index in indices], dtype=bool)

@@ -25,8 +25,11 @@ def folder(tmp_path, initialisation):
 
 
 def change(folder, **values):
+    """Change the description as by hand: without its checksum."""
     path = folder / "initialisation.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    described = json.loads(path.read_text())
+    del described["description_sha256"]
+    path.write_text(json.dumps({**described, **values}))
 
 
 def names(folder):
@@ -99,6 +102,17 @@ def test_a_flipped_byte_is_found(folder, position):
 
     with pytest.raises(ArtefactError, match=r"^[^']*is corrupted: its checksum differs[^']*$"):
         Initialisation.load(folder)
+
+
+def test_a_changed_description_is_found_unless_it_has_no_checksum(folder):
+    path = folder / "initialisation.json"
+    path.write_text(path.read_text().replace('"seed": 3', '"seed": 4'))
+
+    with pytest.raises(ArtefactError, match=r"initialisation.json is corrupted: its content"):
+        Initialisation.load(folder)
+
+    change(folder)
+    assert Initialisation.load(folder).provenance["seed"] == 4
 
 
 def test_tensors_cut_short_are_found(folder):

@@ -54,16 +54,16 @@ def quiet():
 @pytest.fixture
 def short(monkeypatch):
     """Let trials end after a dozen steps at most, and groups have four of them."""
-    from autometa.search import run
+    from autometa.search import _network_trials as trials
 
-    space = run.space
+    space = trials.space
 
     def short_space(**options):
         return {**space(**options), "n_steps": IntDistribution(3, 12)}
 
-    monkeypatch.setattr(run, "space", short_space)
-    monkeypatch.setitem(run.DEFAULT_CONFIG, "n_steps", 6)
-    monkeypatch.setattr(run, "GROUP_SIZES", {"cpu": 4, "cuda": 4})
+    monkeypatch.setattr(trials, "space", short_space)
+    monkeypatch.setitem(trials.DEFAULT_CONFIG, "n_steps", 6)
+    monkeypatch.setattr(trials, "GROUP_SIZES", {"cpu": 4, "cuda": 4})
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from autometa._deadline import Deadline
 from autometa.families import NetworkRun
 from autometa.families.adapted_network import DEFAULT_CONFIG, first_config
 from autometa.search import Pace, run
+from autometa.search import _network_trials as network_trials
 
 
 @pytest.fixture
@@ -28,10 +29,10 @@ def curves(monkeypatch):
                 if not active:
                     return
                 scores = np.array([curve(configs[i], step) for i in active])
-                is_pruned = report(active, step, scores)
+                is_pruned = report(active, step, scores, scores[:, None])
                 active = [i for i, prune in zip(active, is_pruned, strict=True) if not prune]
 
-        monkeypatch.setattr(run, "evaluate_group", evaluate)
+        monkeypatch.setattr(network_trials, "evaluate_group", evaluate)
 
     return use
 
@@ -47,8 +48,8 @@ def test_a_search_finds_the_best_point_of_all_curves(short, search, n_classes):
     assert states(result.trials) == [TrialState.COMPLETE] * 6
     best = max(result.trials, key=lambda trial: trial.value)
     assert result.found.best_score == best.value == result.study.best_value
-    assert result.found.n_steps == best.user_attrs["autometa:n_steps"]
-    assert result.found.best_config == {**DEFAULT_CONFIG, **best.params}
+    assert result.found.best.n_steps == best.user_attrs["autometa:n_steps"]
+    assert result.found.best.config == {**DEFAULT_CONFIG, **best.params}
     for trial in result.trials:
         assert trial.value == max(trial.intermediate_values.values())
         assert trial.intermediate_values[trial.user_attrs["autometa:n_steps"]] == trial.value
@@ -133,7 +134,7 @@ def test_scores_that_become_nan_keep_the_best_before(curves, search):
 
     result = search(1)
 
-    assert (result.found.n_steps, result.found.best_score) == (5, 5.0)
+    assert (result.found.best.n_steps, result.found.best_score) == (5, 5.0)
 
 
 def test_callbacks_get_study_and_trial_as_in_optimize(curves, search):
@@ -201,14 +202,14 @@ def test_ctrl_c_in_the_middle_of_a_group_keeps_what_was_reached(short, search, m
 
     assert states(result.trials) == [TrialState.COMPLETE] * 4
     assert all(sorted(t.intermediate_values) == [0, 2] for t in result.trials)
-    assert result.found.n_steps in (0, 2)
+    assert result.found.best.n_steps in (0, 2)
 
 
 def test_an_error_passes_and_leaves_no_trial_running(curves, search, monkeypatch):
     def broken(*arguments, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(run, "evaluate_group", broken)
+    monkeypatch.setattr(network_trials, "evaluate_group", broken)
     told = []
 
     with pytest.raises(ZeroDivisionError):
@@ -242,7 +243,7 @@ def test_a_deadline_is_kept_with_time_left_for_the_refit_and_the_time_is_used(
 
     result = search(None, pace=Pace(deadline, n_bags=4))
 
-    refit_s = 0.001 * 4 * result.found.n_steps
+    refit_s = 0.001 * 4 * result.found.best.n_steps
     assert deadline.elapsed_s + refit_s <= limit
     assert deadline.elapsed_s + refit_s > 0.4 * limit
     assert len(result.trials) >= 1
@@ -327,14 +328,15 @@ SEARCH = """
     from autometa._metrics import find_metric
     from autometa.families import EncodedTask, Folds
     from autometa.knowledge import Initialisation
-    from autometa.search import Pace, open_study, run, run_search
+    from autometa.search import Pace, _network_trials, open_study, run_search
 
     torch.set_num_threads(int(sys.argv[1]))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = run.space
-    run.space = lambda **options: {**space(**options), "n_steps": IntDistribution(3, 12)}
-    run.DEFAULT_CONFIG["n_steps"] = 6
-    run.GROUP_SIZES = {"cpu": 4}
+    space = _network_trials.space
+    short = {"n_steps": IntDistribution(3, 12)}
+    _network_trials.space = lambda **options: {**space(**options), **short}
+    _network_trials.DEFAULT_CONFIG["n_steps"] = 6
+    _network_trials.GROUP_SIZES = {"cpu": 4}
     task = EncodedTask(**dict(np.load(sys.argv[2])), n_classes=2)
     is_valid = np.arange(len(task.y)) % 3 == np.arange(3)[:, None]
     folds = Folds(np.where(is_valid, 0.0, task.weight), np.where(is_valid, task.weight, 0.0))

@@ -52,6 +52,23 @@ def test_the_delimiter_is_read_off_the_header(tmp_path, delimiter):
     assert read_table(str(path)).columns.tolist() == ["age", "city", "paid"]
 
 
+def test_a_delimiter_at_the_end_of_every_line_shifts_no_column(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2,\n3,4,\n")
+
+    assert read_table(tmp_path / "t.csv").to_numpy().tolist() == [[1, 2], [3, 4]]
+
+
+def test_an_index_that_pandas_stored_is_no_column(tmp_path):
+    shuffled = TABLE.iloc[[2, 0, 1]]
+    shuffled.to_parquet(tmp_path / "t.parquet")
+
+    table = read_table(tmp_path / "t.parquet")
+
+    assert table.columns.tolist() == ["age", "city", "paid"]
+    assert table.index.tolist() == [0, 1, 2]
+    assert table["age"].iloc[0] == 28.0
+
+
 def test_arff_nominals_become_categories(tmp_path):
     paid = read_table(write(tmp_path, ".arff"))["paid"]
 
@@ -75,6 +92,8 @@ def test_the_kind_of_a_file_s_task_can_be_given(tmp_path):
         ("t.csv", b"a,a\n1,2\n", "Duplicate column names: 'a'"),
         ("t.csv", b'a,b\n1,"2\n', "no readable CSV"),
         ("t.csv", b"a,b\n1,\xff\n", "no readable CSV"),
+        ("t.csv", b"a,y\n1,2,3\n4,5,6\n", "more cells than the header has names"),
+        ("t.csv", b"a,y\n1,2\n4,5,6\n", "no readable CSV"),
         ("t.csv.gz", b"a,b\n1,2\n", "Cannot read .*t.csv.gz"),
         ("t.parquet", b"a,b\n1,2\n", "no readable Parquet"),
         ("t.arff", b"a,b\n1,2\n", "no readable .*ARFF"),

@@ -132,7 +132,7 @@ def test_wrong_use_is_refused(server):
     "load", [lambda: load_task(1061), lambda: load_dataset("flowers"), lambda: load_suite(99)]
 )
 def test_being_offline_is_said_clearly(openml_client, load):
-    with pytest.raises(OpenMLError, match=r"127.0.0.1:9.* cannot be reached"):
+    with pytest.raises(OpenMLError, match=r"127.0.0.1:9.* cannot be reached.*offline by their ids"):
         load()
 
 

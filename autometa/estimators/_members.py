@@ -1,0 +1,49 @@
+"""What predicts after `fit`: a weighted mean of adapted networks and of models of tables."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Members:
+    """Models and their weights, which add up to 1.
+
+    Attributes
+    ----------
+    n_classes : int or None
+        None for regression.
+    networks : list of (float, NetworkModel)
+    tables : list of (float, list of TableModel)
+        Models of one configuration, such as one a fold, share its weight evenly.
+    """
+
+    n_classes: int | None
+    networks: list = field(default_factory=list)
+    tables: list = field(default_factory=list)
+
+    def predict(self, frame, encoder):
+        """Predict rows; each row's numbers depend on that row alone.
+
+        Parameters
+        ----------
+        frame : DataFrame of shape (n_rows, n_features)
+        encoder : TableEncoder
+            Of the networks.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes) or (n_rows,)
+            Probabilities, or numbers in the units of the target fitted on; float64.
+        """
+        total, prepared = 0.0, {}
+        if self.networks:
+            cells = encoder.transform(frame)
+            for weight, model in self.networks:
+                total = total + weight * model.predict(cells)
+        for weight, models in self.tables:
+            for model in models:
+                preparation = model.preparation_
+                if id(preparation) not in prepared:
+                    prepared[id(preparation)] = preparation.transform(frame)
+                found = model.predict_prepared(prepared[id(preparation)], self.n_classes)
+                total = total + weight / len(models) * found
+        return total

@@ -1,0 +1,72 @@
+"""Fit models of tables fold by fold: what they predict for rows held out, and the models."""
+
+import warnings
+
+from autometa.families import find_family
+
+
+class FoldModels:
+    """Fit configurations of any family but the adapted network on the folds of a task.
+
+    What does not see the target is learned once from all rows, everything else per fold.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_features)
+    task : EncodedTask
+        Of the same rows.
+    folds : Folds
+    valid_rows : ndarray of shape (n_folds, n_valid)
+        Which rows each fold predicts.
+    seed, n_threads : int
+    """
+
+    def __init__(self, frame, task, folds, valid_rows, *, seed, n_threads):
+        self.frame, self.task, self.folds, self.valid_rows = frame, task, folds, valid_rows
+        self.seed, self.n_threads = seed, n_threads
+        self._prepared = {}
+
+    @property
+    def n_folds(self):
+        return len(self.valid_rows)
+
+    def make(self, family, config):
+        """Make an unfitted model whose preparation has learned from all rows."""
+        model = find_family(family).make(
+            config,
+            is_regression=self.task.is_regression,
+            seed=self.seed,
+            n_threads=self.n_threads,
+        )
+        model.preparation_ = self._prepare(model.preparation)[0]
+        return model
+
+    def fit(self, model, fold=None, should_stop=None):
+        """Fit a model made by :meth:`make` on the training rows of a fold, or on all rows."""
+        weight = self.task.weight if fold is None else self.folds.train_weight[fold]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cells = self._prepare(model.preparation)[1]
+            return model.fit_prepared(cells, self.task.y, weight, should_stop)
+
+    def predict(self, model, fold):
+        """Predict the held-out rows of a fold.
+
+        Returns
+        -------
+        ndarray of shape (n_valid, n_classes) or (n_valid,)
+        """
+        cells, rows = self._prepare(model.preparation)[1], self.valid_rows[fold]
+        held_out = cells.iloc[rows] if hasattr(cells, "iloc") else cells[rows]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return model.predict_prepared(held_out, self.task.n_classes)
+
+    def _prepare(self, preparation):
+        key = repr(preparation)
+        if key not in self._prepared:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # said when the table was encoded
+                preparation.fit(self.frame, sample_weight=self.task.weight)
+                self._prepared[key] = preparation, preparation.transform(self.frame)
+        return self._prepared[key]

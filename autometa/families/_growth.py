@@ -1,0 +1,67 @@
+"""Models that grow in steps, so that a fit can end early with what it has.
+
+Every function fits a model of its library until ``should_stop()`` and returns the steps taken.
+"""
+
+from itertools import count
+
+#: Steps of the first chunk; every further one is as large as all before it.
+FIRST_CHUNK = 10
+
+
+def grow_trees(model, Z, y, should_stop, options):
+    """Add the trees of scikit-learn's forests until told to stop."""
+    return _grow_by_warm_start(model, Z, y, should_stop, options, "n_estimators")
+
+
+def grow_iterations(model, Z, y, should_stop, options):
+    """Add the trees of scikit-learn's gradient boosting until told to stop."""
+    return _grow_by_warm_start(model, Z, y, should_stop, options, "max_iter")
+
+
+def _grow_by_warm_start(model, Z, y, should_stop, options, steps_name):
+    n_wanted = model.get_params()[steps_name]
+    model.set_params(warm_start=True)
+    for chunk in count():
+        n_steps = min(FIRST_CHUNK * 2**chunk, n_wanted)
+        model.set_params(**{steps_name: n_steps}).fit(Z, y, **options)
+        if n_steps == n_wanted or should_stop():
+            break
+    model.set_params(warm_start=False)
+    return n_steps
+
+
+def grow_lightgbm(model, Z, y, should_stop, options):
+    """Add LightGBM's trees until told to stop."""
+    from lightgbm.callback import EarlyStopException
+
+    def stop(env):
+        if should_stop():
+            raise EarlyStopException(env.iteration, [])
+
+    model.fit(Z, y, callbacks=[stop], **options)
+    return model.booster_.current_iteration()
+
+
+def grow_catboost(model, Z, y, should_stop, options):
+    """Add CatBoost's trees until told to stop."""
+
+    class Stop:
+        def after_iteration(self, info):
+            return not should_stop()
+
+    model.fit(Z, y, callbacks=[Stop()], **options)
+    return model.tree_count_
+
+
+def grow_xgboost(model, Z, y, should_stop, options):
+    """Add XGBoost's trees until told to stop."""
+    from xgboost.callback import TrainingCallback
+
+    class Stop(TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            return should_stop()
+
+    model.set_params(callbacks=[Stop()]).fit(Z, y, **options)
+    model.set_params(callbacks=None)
+    return model.get_booster().num_boosted_rounds()

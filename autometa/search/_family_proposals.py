@@ -1,0 +1,102 @@
+"""What to try first of a family: what knowledge proposes, or else its library's defaults."""
+
+import numpy as np
+import optuna
+
+from autometa.exceptions import NothingLeftError
+from autometa.families import default_config, find_family, first_config
+from autometa.families.adapted_network import NAME as NETWORK
+from autometa.proposers import PortfolioProposer, SurrogateProposer
+from autometa.search._proposing import find_proposer
+from autometa.search._replay import MIN_GAIN, ask
+
+#: Proposals of one family; a sampler goes on after them.
+MOST_PROPOSALS = 12
+#: Proposals after which the library's defaults and a random configuration are tried too, so that
+#: it can be told what the proposals brought.
+N_WARM = 3
+ORIGIN = "autometa:origin"
+#: A shorter search takes the static portfolio: the surrogate takes a second a family to make.
+MIN_SECONDS = 20.0
+
+
+class FamilyProposals:
+    """Configurations of one family to try, one after another, given what those before scored.
+
+    Parameters
+    ----------
+    family : str
+    knowledge : Knowledge or None
+        What it does not hold is tried by the library's defaults.
+    metafeatures : callable
+        Returns those of the table; asked where a surrogate is to be conditioned on them.
+    is_regression : bool
+    n_rows : int
+    seconds : float, default=None
+        Of the whole search; None for no limit.
+
+    Attributes
+    ----------
+    proposed : list of dict
+        The configurations given so far, with their ``family``.
+    """
+
+    def __init__(
+        self, family, knowledge=None, metafeatures=None, *, is_regression, n_rows, seconds=None
+    ):
+        self.family, self.proposed, self._search = family, [], None
+        self._space = find_family(family).space(is_regression=is_regression)
+        if family == NETWORK:
+            self._default = first_config(n_rows, is_regression=is_regression)
+        else:
+            self._default = default_config(family, is_regression=is_regression)
+        if knowledge is not None and family in knowledge.families:
+            is_short = seconds is not None and seconds < MIN_SECONDS
+            make = PortfolioProposer if is_short else SurrogateProposer
+            proposer = find_proposer(knowledge, family, is_regression, make)
+            self._search = proposer.start(None if is_short else metafeatures())
+
+    def first(self):
+        """The library's defaults, or what stands for them; with the family."""
+        return {"family": self.family, **self._default}
+
+    def resume(self):
+        """Leave out the defaults: an earlier search has tried them."""
+        self._default = None
+
+    def next(self):
+        """Return a configuration with the user attributes of its trial, or None for no more."""
+        n_before = len(self.proposed)
+        if self._search is None or n_before == N_WARM:
+            config, self._default = self._default, None
+            attributes = {ORIGIN: "default"}
+        elif n_before == N_WARM + 1:
+            config, attributes = self._draw(), {ORIGIN: "random"}
+        else:
+            config, attributes = self._ask()
+        if config is None:
+            return None
+        self.proposed.append({"family": self.family, **config})
+        return config, attributes
+
+    def _draw(self):
+        sampler = optuna.samplers.RandomSampler(seed=0)
+        return {
+            name: sampler.sample_independent(None, None, name, distribution)
+            for name, distribution in self._space.items()
+        }
+
+    def _ask(self):
+        if len(self.proposed) >= MOST_PROPOSALS or self._search.gain_left() < MIN_GAIN:
+            return None, None
+        try:
+            proposal = ask(self._search)
+        except NothingLeftError:
+            return None, None
+        config = {name: v for name, v in proposal.config.items() if name in self._space}
+        return config, proposal.to_attributes()
+
+    def tell(self, config, score):
+        """Learn from a score; NaN where the configuration failed."""
+        if self._search is not None:
+            self._search.tell(config, float(score) if score is not None else np.nan)

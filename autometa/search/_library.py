@@ -1,0 +1,106 @@
+"""The models that a search has tried, and the ensemble that they make."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autometa.ensemble import gains, select_weights
+from autometa.families.adapted_network import NAME as NETWORK
+
+#: Models that an ensemble is chosen from: the best.
+MAX_MODELS = 16
+#: Of these, adapted networks; each is adapted again on all rows.
+MAX_NETWORKS = 2
+#: A smaller weight is not worth a model.
+MIN_WEIGHT = 0.04
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A configuration with what it predicts for rows held out.
+
+    Attributes
+    ----------
+    family : str
+    config : dict
+    score : float
+        Mean over folds.
+    predictions : ndarray of shape (n_folds, n_valid, ...)
+    trial : int
+        Its number in the study.
+    n_steps : int or None
+        Steps of the adapted network that scored best.
+    models : list of TableModel
+        One a fold; none for the adapted network.
+    seconds : float
+        What fitting and predicting all folds took; NaN where no clock was read.
+    """
+
+    family: str
+    config: dict
+    score: float
+    predictions: np.ndarray
+    trial: int
+    n_steps: int | None = None
+    models: list = field(default_factory=list)
+    seconds: float = float("nan")
+
+
+class Library:
+    """Candidates of one search; the worst are forgotten.
+
+    Parameters
+    ----------
+    scorer : FoldScorer
+    """
+
+    def __init__(self, scorer):
+        self.scorer, self.candidates = scorer, []
+        self._weights = None
+
+    def add(self, candidate):
+        """Take a candidate in, if it is among the best or the first of its family."""
+        kept, n_networks, families = [], 0, set()
+        for one in sorted([*self.candidates, candidate], key=lambda one: -one.score):
+            is_network = one.family == NETWORK
+            if is_network and n_networks >= MAX_NETWORKS:
+                continue
+            if len(kept) < MAX_MODELS or one.family not in families:
+                kept.append(one)
+                n_networks += is_network
+                families.add(one.family)
+        self.candidates, self._weights = kept, None
+
+    @property
+    def weights(self):
+        """The weight of every candidate in the ensemble; an ndarray that adds up to 1."""
+        if self._weights is None:
+            predictions = np.stack([one.predictions for one in self.candidates])
+            weights = select_weights(predictions, lambda mean: self.scorer.scores(mean[None])[0])
+            weights = np.where(weights < MIN_WEIGHT, 0.0, weights)
+            self._weights = weights / weights.sum()
+        return self._weights
+
+    @property
+    def score(self):
+        """Of the ensemble, on the rows it was chosen by."""
+        return self.scorer.scores(self._mean()[None])[0]
+
+    def share(self, family):
+        """Weight of all candidates of a family."""
+        pairs = zip(self.candidates, self.weights, strict=True)
+        return sum(weight for one, weight in pairs if one.family == family)
+
+    def is_worth_more_folds(self, prediction):
+        """Whether the ensemble would score better on the first fold with some share of a model.
+
+        Parameters
+        ----------
+        prediction : ndarray of shape (n_valid, ...)
+            For the rows of the first fold.
+        """
+        return gains(self._mean()[0], prediction, lambda mean: self.scorer.score(mean, 0))
+
+    def _mean(self):
+        predictions = np.stack([one.predictions for one in self.candidates])
+        return np.tensordot(self.weights, predictions, axes=1)

@@ -1,0 +1,169 @@
+"""Trials of the adapted network: asked in groups, adapted together, reported, pruned and told."""
+
+import numpy as np
+from optuna.trial import TrialState
+
+from autometa.evaluation import evaluate_group
+from autometa.families import space
+from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
+from autometa.search._library import Candidate
+
+#: Trials asked at once on a CPU and on a GPU.
+GROUP_SIZES = {"cpu": 8, "cuda": 32}
+
+
+class NetworkTrials:
+    """Ask for groups of configurations of the adaptation and evaluate them.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    folds : Folds
+    study : SearchStudy
+    library : Library
+    pace : Pace
+    initialisation : Initialisation
+    seed : int
+        Of the dropout noise and of row draws; common to all trials.
+    device : str
+    proposals : FamilyProposals
+    prefix : str
+        In front of the names of the hyperparameters.
+    """
+
+    family = NAME
+
+    def __init__(
+        self,
+        task,
+        folds,
+        *,
+        study,
+        library,
+        pace,
+        initialisation,
+        seed,
+        device,
+        proposals,
+        prefix="",
+    ):
+        self.task, self.folds, self.study = task, folds, study
+        self.library, self.pace = library, pace
+        self._common = {"initialisation": initialisation, "seed": seed, "device": device}
+        self._space = space(is_regression=task.is_regression)
+        self.proposals = proposals
+        self._prefix, self._most = prefix, GROUP_SIZES.get(device.partition(":")[0], 8)
+        self.n_trials = 0
+
+    def may_start(self):
+        """Whether there is time for a group; beside other families, for proposals at least."""
+        is_first_beside_others = self._prefix and not self.n_trials
+        options = {"fewest_steps": 0} if is_first_beside_others else {}
+        return self.pace.may_start(len(self.folds.train_weight), **options)
+
+    def run(self, n_most):
+        """Run a group of at most so many trials; return the frozen trials told."""
+        n_folds, prefix = len(self.folds.train_weight), self._prefix
+        n_asked = int(min(self._most, n_most, self.pace.group_size(n_folds)))
+        for _ in range(n_asked):
+            proposed = self.proposals.next()
+            if proposed is not None:
+                config = {prefix + name: value for name, value in proposed[0].items()}
+                self.study.enqueue_trial(config, user_attrs=proposed[1])
+        distributions = {prefix + name: d for name, d in self._space.items()}
+        group = _Group([self.study.ask(distributions) for _ in range(n_asked)], self.pace)
+        configs = [read_trial(trial, prefix) for trial in group.trials]
+        self.pace.group_starts(n_asked * n_folds)
+        try:
+            evaluate_group(
+                self.task,
+                self.folds,
+                configs,
+                scorer=self.library.scorer,
+                may_go_on=self.pace.may_go_on,
+                report=group.report,
+                **self._common,
+            )
+        finally:
+            told, candidates = group.tell(self.study)
+            self.n_trials += n_asked
+            _, best = best_network(self.study)
+            if best is not None:
+                self.pace.group_ended(best.user_attrs["autometa:n_steps"])
+            for frozen, n_steps, prediction in candidates:
+                config = {**DEFAULT_CONFIG, **read_trial(frozen, prefix)}
+                self.proposals.tell(read_trial(frozen, prefix), frozen.value)
+                score, number = frozen.value, frozen.number
+                self.library.add(Candidate(NAME, config, score, prediction, number, n_steps))
+        return told
+
+
+def best_network(study):
+    """The best score and trial of those that a search told; others may have added their own."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    told = [
+        trial
+        for trial in complete
+        if "autometa:n_steps" in trial.user_attrs
+        and trial.user_attrs.get("autometa:family", NAME) == NAME
+    ]
+    if not told:
+        return float("-inf"), None
+    best = max(told, key=lambda trial: trial.value)
+    return best.value, best
+
+
+def read_trial(trial, prefix):
+    """The hyperparameters of a trial by their own names."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in trial.params.items()
+        if name.startswith(prefix)
+    }
+
+
+class _Group:
+    """Trials that run together: their curves, and what they end as."""
+
+    def __init__(self, trials, pace):
+        self.trials, self.pace = trials, pace
+        self.curves = [{} for _ in trials]
+        self.predictions = [None for _ in trials]  # at the best point of each curve
+        self.is_pruned = [False] * len(trials)
+
+    def report(self, indices, n_steps, scores, predictions):
+        self.pace.reported(n_steps)
+        pruned = []
+        for index, score, prediction in zip(indices, scores, predictions, strict=True):
+            trial, curve = self.trials[index], self.curves[index]
+            if n_steps not in curve:
+                if score > max(curve.values(), default=-np.inf):
+                    self.predictions[index] = prediction
+                curve[n_steps] = float(score)
+                trial.report(float(score), n_steps)
+            stale = n_steps - max(curve, key=curve.get) > max(20, 0.5 * n_steps)
+            prune = trial.should_prune()
+            self.is_pruned[index] = prune
+            pruned.append(prune or stale)
+        return np.array(pruned, dtype=bool)
+
+    def tell(self, study):
+        """Tell what was reached; also return the candidates among it."""
+        told, candidates = [], []
+        for trial, curve, prediction, is_pruned in zip(
+            self.trials, self.curves, self.predictions, self.is_pruned, strict=True
+        ):
+            scores = {step: score for step, score in curve.items() if np.isfinite(score)}
+            if not scores:
+                told.append(study.tell(trial, state=TrialState.FAIL))
+                continue
+            best_step = max(scores, key=scores.get)
+            trial.set_user_attr("autometa:n_steps", best_step)
+            if "autometa:origin" not in trial.user_attrs:
+                trial.set_user_attr("autometa:origin", "sampler")
+            if is_pruned:
+                told.append(study.tell(trial, state=TrialState.PRUNED))
+            else:
+                told.append(study.tell(trial, scores[best_step]))
+                candidates.append((told[-1], best_step, prediction))
+        return told, candidates

@@ -1,0 +1,118 @@
+"""Estimators of several families."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+
+from autometa import AutoMetaClassifier, AutoMetaRegressor, load
+from autometa.exceptions import ArtefactError, InvalidInputError, MissingExtraError
+
+FAMILIES = ["adapted_network", "linear", "extra_trees", "hist_gradient_boosting"]
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 4))
+    return X, X[:, 0] + 0.3 * rng.normal(size=90)
+
+
+@pytest.fixture
+def fit(table, knowledge, short_adaptation):
+    def fit(kind=AutoMetaClassifier, n_trials=6, families=FAMILIES, **options):
+        X, y = table
+        y = np.where(y > 0, "up", "down") if kind is AutoMetaClassifier else y
+        options = {"time_limit": None, "random_state": 0, "cv": 3, **options}
+        return kind(n_trials=n_trials, families=families, knowledge=knowledge, **options).fit(X, y)
+
+    return fit
+
+
+@pytest.mark.parametrize("kind", [AutoMetaClassifier, AutoMetaRegressor])
+def test_the_leaderboard_names_families_and_weights(fit, table, kind):
+    model = fit(kind)
+
+    board = model.leaderboard_
+    assert set(board["family"]) == set(FAMILIES)
+    np.testing.assert_allclose(board["weight"].sum(), 1.0)
+    assert model.best_params_["family"] in FAMILIES
+    found = {config["family"] for config in model.proposals_}
+    assert found == set(FAMILIES)
+
+
+def test_the_leaderboard_tells_what_proposals_brought(table, short_adaptation):
+    X, y = table
+    options = {"n_trials": 6, "families": ["knn"], "random_state": 0, "cv": 3}
+
+    model = AutoMetaRegressor(time_limit=None, **options).fit(X, y)
+
+    board = model.leaderboard_
+    [row] = board.attrs["benefit"]
+    own = board.set_index("origin")["score"]
+    assert row["family"] == "knn"
+    assert row["default"] == own["default"] and row["random"] == own["random"]
+    assert row["warm_at_equal_cost"] >= row["warm"]
+    assert row["warm"] in own.loc[["surrogate"]].to_list()
+
+
+def test_what_was_fitted_predicts_better_than_chance(fit, table):
+    X, y = table
+    model = fit()
+
+    y = np.where(y > 0, "up", "down")
+    assert log_loss(y, model.predict_proba(X)) < 0.6
+
+
+@pytest.mark.parametrize("kind", [AutoMetaClassifier, AutoMetaRegressor])
+@pytest.mark.parametrize("families", [FAMILIES, ["linear", "knn"], ["lightgbm"]])
+def test_it_comes_back_from_a_folder(fit, table, tmp_path, kind, families):
+    for name in set(families) & {"lightgbm"}:
+        pytest.importorskip(name)
+    model = fit(kind, families=families)
+    predict = "predict_proba" if kind is AutoMetaClassifier else "predict"
+
+    model.save(tmp_path)
+    again = load(tmp_path)
+
+    X = table[0]
+    np.testing.assert_array_equal(getattr(again, predict)(X), getattr(model, predict)(X))
+    np.testing.assert_array_equal(again.leaderboard_["weight"], model.leaderboard_["weight"])
+
+
+def test_models_of_foreign_types_are_refused(fit, tmp_path, monkeypatch):
+    from autometa.estimators import _saved
+
+    fit(families=["linear"]).save(tmp_path)
+    monkeypatch.setattr(_saved, "TRUSTED_PREFIXES", ("autometa.encoding.",))
+
+    with pytest.raises(ArtefactError, match="autometa.families"):
+        load(tmp_path)
+
+
+def test_a_family_that_is_not_there_is_named(fit, monkeypatch):
+    with pytest.raises(InvalidInputError, match="forest"):
+        fit(families=["forest"])
+    monkeypatch.setitem(__import__("sys").modules, "catboost", None)
+    with pytest.raises(MissingExtraError, match=r"autometa\[catboost\]"):
+        fit(families=["catboost"])
+
+
+def test_a_row_alone_and_in_a_batch_agree(fit, table):
+    X, model = table[0], fit()
+
+    alone = np.concatenate([model.predict_proba(X[[i]]) for i in range(10)])
+
+    np.testing.assert_allclose(alone, model.predict_proba(X)[:10], atol=1e-9)
+
+
+def test_two_rows_are_the_same_as_one_of_weight_two(table, knowledge, short_adaptation):
+    X, y = table
+    y = (y > 0).astype(int)
+    weight = np.random.default_rng(1).integers(0, 3, len(y))
+    options = {"n_trials": 5, "families": FAMILIES, "knowledge": knowledge, "random_state": 0}
+    options |= {"time_limit": None, "cv": 3}
+
+    weighted = AutoMetaClassifier(**options).fit(X, y, sample_weight=weight)
+    repeated = AutoMetaClassifier(**options).fit(X.repeat(weight, 0), y.repeat(weight))
+
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-7)

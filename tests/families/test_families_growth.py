@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+from sklearn.base import is_regressor
+
+from autometa.families import EXTRAS, GROWING, find_family
+
+FAMILY = pytest.mark.parametrize("family", sorted(GROWING))
+
+
+def make(family, *, is_regression, n_steps=60):
+    if family in EXTRAS:
+        pytest.importorskip(family)
+    found = find_family(family)
+    config = {found.STEPS_NAME: n_steps}
+    return found.make(config, is_regression=is_regression)
+
+
+def fit(model, X, y, should_stop=None):
+    model.preparation_ = model.preparation.fit(X)
+    return model.fit_prepared(model.preparation_.transform(X), y, should_stop=should_stop)
+
+
+def predict(model, X):
+    return model.predict(X) if is_regressor(model) else model.predict_proba(X)
+
+
+@FAMILY
+@pytest.mark.parametrize("is_regression", [False, True])
+def test_what_grew_to_its_end_is_what_was_fitted_at_once(family, make_table, is_regression):
+    X, y = make_table(n_classes=None if is_regression else 3)
+    whole = fit(make(family, is_regression=is_regression), X, y)
+
+    grown = fit(make(family, is_regression=is_regression), X, y, should_stop=lambda: False)
+
+    assert grown.n_steps_ == whole.n_steps_ == 60
+    np.testing.assert_allclose(predict(grown, X), predict(whole, X), rtol=1e-6)
+
+
+@FAMILY
+def test_growth_ends_where_it_is_told_to(family, make_table):
+    X, y = make_table()
+    asked = []
+
+    def should_stop():
+        asked.append(1)
+        return len(asked) >= 2
+
+    stopped = fit(make(family, is_regression=False), X, y, should_stop)
+
+    assert 1 <= stopped.n_steps_ < 60
+    few = fit(make(family, is_regression=False, n_steps=stopped.n_steps_), X, y)
+    if family != "catboost":  # its default step size depends on the number of steps
+        np.testing.assert_allclose(predict(stopped, X), predict(few, X), rtol=1e-6)
+
+
+def test_what_does_not_grow_is_fitted_whole(make_table):
+    X, y = make_table()
+    model = find_family("linear").make({}, is_regression=False)
+
+    assert np.isfinite(predict(fit(model, X, y, should_stop=lambda: True), X)).all()

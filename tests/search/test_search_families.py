@@ -1,0 +1,124 @@
+"""Several families in one search."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from optuna.trial import TrialState
+
+from autometa._deadline import Deadline
+from autometa.evaluation import FoldModels
+from autometa.families import find_family
+from autometa.search import FamilyProposals, Pace
+
+NAMES = ("adapted_network", "linear", "knn")
+
+
+@pytest.fixture
+def search_families(search, make_encoded_task, make_thirds):
+    """Search families on the small task; its first two channels are the table."""
+
+    def search_families(n_trials=6, *, families=NAMES, n_classes=2, knowledge=None, **options):
+        task = make_encoded_task(n_classes=n_classes)
+        frame = pd.DataFrame(task.X[:, :, 1]).add_prefix("c")
+        kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}
+        proposals = [FamilyProposals(name, knowledge, dict, **kind) for name in families]
+        models = partial(FoldModels, frame, task, make_thirds(task), seed=0, n_threads=1)
+        return search(n_trials, n_classes=n_classes, proposals=proposals, models=models, **options)
+
+    return search_families
+
+
+@pytest.mark.parametrize("n_classes", [3, None])
+def test_every_family_is_tried_and_the_best_mean_is_kept(short, search_families, n_classes):
+    result = search_families(12, n_classes=n_classes)
+
+    tried = {trial.user_attrs.get("autometa:family", "adapted_network") for trial in result.trials}
+    assert tried == set(NAMES)
+    found = result.found
+    np.testing.assert_allclose(found.weights.sum(), 1.0)
+    assert found.best_score >= found.best.score - 1e-12
+    assert len(result.trials) == 12
+    for one, _ in found.members:
+        assert len(one.models) == (0 if one.family == "adapted_network" else 3)
+        assert result.trials[one.trial].value == one.score
+
+
+def test_hyperparameters_carry_the_name_of_their_family(short, search_families):
+    for trial in search_families(6).trials:
+        family = trial.user_attrs.get("autometa:family", "adapted_network")
+        assert all(name.startswith(f"{family}.") for name in trial.params)
+        own = {name.removeprefix(f"{family}.") for name in trial.params}
+        assert own <= set(find_family(family).space(is_regression=False))
+
+
+def test_the_first_trial_of_a_family_is_its_default(short, search_families):
+    first = {}
+    for trial in search_families(9).trials:
+        family = trial.user_attrs.get("autometa:family", "adapted_network")
+        first.setdefault(family, trial)
+
+    assert {t.user_attrs["autometa:origin"] for t in first.values()} == {"default"}
+    assert first["knn"].params["knn.n_neighbors"] == 5
+
+
+def test_knowledge_comes_before_the_defaults(short, search_families):
+    from autometa import Knowledge
+
+    scores = pd.DataFrame(
+        {"task": list("aabbcc"), "family": "knn", "score": [0.9, 0.1] * 3}
+        | {"hp_n_neighbors": [7, 2] * 3, "hp_weights": "uniform", "hp_p": 2}
+        | {"hp_scaling": "ranked"}
+    )
+    knowledge = Knowledge.from_evaluations(scores, None)
+
+    trials = search_families(5, families=["knn"], knowledge=knowledge).trials
+
+    assert trials[0].params["knn.n_neighbors"] == 7
+    origins = [trial.user_attrs["autometa:origin"] for trial in trials]
+    assert origins == ["surrogate"] * 3 + ["default", "random"]
+
+
+def test_a_configuration_that_fails_is_told_so_and_the_search_goes_on(
+    short, search_families, monkeypatch
+):
+    fit = FoldModels.fit
+
+    def fail(self, model, fold=None, should_stop=None):
+        if "KN" in type(model.model).__name__ or "Neighbours" in type(model.model).__name__:
+            raise ValueError("no neighbours today")
+        return fit(self, model, fold, should_stop)
+
+    monkeypatch.setattr(FoldModels, "fit", fail)
+
+    result = search_families(9)
+
+    failed = [t for t in result.trials if t.state == TrialState.FAIL]
+    assert failed and "no neighbours" in failed[0].user_attrs["autometa:error"]
+    assert {one.family for one in result.found.candidates} == {"adapted_network", "linear"}
+
+
+def test_what_does_not_help_on_the_first_fold_gets_no_other(short, search_families, monkeypatch):
+    from autometa.search import _library
+
+    monkeypatch.setattr(_library.Library, "is_worth_more_folds", lambda self, first: False)
+
+    trials = search_families(10, families=["linear", "knn"]).trials
+
+    assert [t.state for t in trials[:3]] == [TrialState.COMPLETE] * 3
+    assert {t.state for t in trials[3:]} == {TrialState.PRUNED}
+    assert all(np.isfinite(t.intermediate_values[0]) for t in trials[3:])
+
+
+def test_without_time_nothing_is_started(short, search_families):
+    result = search_families(None, pace=Pace(Deadline(0.0)))
+
+    assert result.found is None and not result.trials
+
+
+def test_the_same_seed_gives_the_same_ensemble(short, search_families):
+    one, other = search_families(10).found, search_families(10).found
+
+    np.testing.assert_array_equal(one.weights, other.weights)
+    assert [c.config for c in one.candidates] == [c.config for c in other.candidates]
