@@ -79,31 +79,6 @@ class LSTMLearner(GradientLearner):
             return episodes
         return draw_slots(episodes, self.backbone.n_slots, generator)
 
-    def adapted(self):
-        names = self.backbone.adapted
-        return names if not self.backbone.reads_tables else tuple(n for n in names if n in FEW)
-
-    def init_params(self, seed):
-        """Draw meta-parameters; the gates start as small steps that forget nothing."""
-        generator = torch.Generator().manual_seed(seed)
-        gates = {}
-        for name, bias in (("input_gate", -5.0), ("forget_gate", 5.0)):
-            gates |= linear_params(generator, f"lstm.{name}", self.n_hidden + 2, 1)
-            gates[f"lstm.{name}.weight"] = 0.01 * gates[f"lstm.{name}.weight"]
-            gates[f"lstm.{name}.bias"] = bias + 0.01 * uniform(generator, 1, fan_in=1)
-        reader = lstm_params(generator, "lstm.reader", 4, self.n_hidden)
-        return {**self.backbone.init_params(seed), **reader, **gates}
-
-    def draw_chance(self, episodes, generator):
-        """Give the classes of every episode random slots, where the network has slots."""
-        if self.ignores_class_order:
-            return episodes
-        return draw_slots(episodes, self.backbone.n_slots, generator)
-
-    def inner_lr(self, params, *, is_regression):
-        """Return no step size: gates take the place of it."""
-        return {}
-
     def adapt(self, params, support, *, is_regression, weights=None):
         """Let the gates move the weights; see :class:`GradientLearner`."""
         if weights is None:
