@@ -134,6 +134,62 @@ def _normal_scores(values, weight):
     return ndtri(np.clip(ranks, 1e-3, 1 - 1e-3))[inverse]
 
 
+def make_array_rows(X, y, weight=None, *, n_classes=None):
+    """Put rows that are arrays, such as images or inputs of a function, into tensors.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, ...)
+        Kept as it is. The rows of many tasks, (n_tasks, n_rows, ...), come out stacked.
+    y : array of shape (n_rows,) or (n_tasks, n_rows)
+        Class indices, or numbers, which also stay in their units.
+    weight : array of the shape of y, default=None
+        As in :func:`make_rows`.
+    n_classes : int, default=None
+        None means regression.
+
+    Returns
+    -------
+    dict of Tensor
+        As from :func:`make_rows`, without ``column_mask``; ``X`` has the shape given.
+
+    Examples
+    --------
+    >>> rows = make_array_rows(np.zeros((2, 1, 28, 28)), [0, 1], n_classes=2)
+    >>> rows["X"].shape, rows["target"].tolist()
+    (torch.Size([2, 1, 28, 28]), [[1.0, 0.0], [0.0, 1.0]])
+    """
+    X, y = torch.as_tensor(np.asarray(X), dtype=torch.float32), torch.as_tensor(np.asarray(y))
+    weight = torch.ones(y.shape) if weight is None else torch.as_tensor(np.asarray(weight))
+    if y.ndim not in (1, 2) or X.ndim <= y.ndim or X.shape[: y.ndim] != y.shape:
+        raise InvalidInputError(
+            "y must have shape (n_rows,) or (n_tasks, n_rows) and X the same with more "
+            f"dimensions, got {tuple(y.shape)} and {tuple(X.shape)}."
+        )
+    if weight.shape != y.shape or not (weight >= 0).all() or not (weight > 0).any(-1).all():
+        raise InvalidInputError(
+            "weight must have the shape of y and be >= 0, with at least one row above 0."
+        )
+    if not torch.isfinite(X).all() or not torch.isfinite(y.double()).all():
+        raise InvalidInputError("X and y must be finite.")
+    if n_classes is None:
+        target, n_outputs = y.unsqueeze(-1), 1
+    else:
+        if y.numel() and (y.min() < 0 or y.max() >= n_classes):
+            raise InvalidInputError(f"Class indices must lie in [0, {n_classes}).")
+        target, n_outputs = torch.nn.functional.one_hot(y.long(), n_classes), n_classes
+    lead = y.shape[:-1]
+    return {
+        "X": X,
+        "weight": weight.float(),
+        "target": target.float(),
+        "membership": target.float(),
+        "class_mask": torch.ones(*lead, n_outputs),
+        "target_mean": torch.zeros(lead),
+        "target_scale": torch.ones(lead),
+    }
+
+
 def query_rows(support, X, y, weight=None, *, n_classes=None):
     """Make the query's rows, its targets expressed in the support's units.
 
@@ -155,6 +211,20 @@ def first_rows(rows, n_rows):
     return {name: t[:n_rows] if name in per_row else t for name, t in rows.items()}
 
 
+def pool_rows(support, query):
+    """Join labelled rows of one task into one set, in the units of the first.
+
+    Returns
+    -------
+    dict of Tensor
+    """
+    per_row = ("X", "weight", "target", "membership")
+    return {
+        name: torch.cat([tensor, query[name]]) if name in per_row else tensor
+        for name, tensor in support.items()
+    }
+
+
 def pad_rows(rows, *, n_rows, n_columns, n_classes=None):
     """Pad with rows of weight 0, masked columns and masked classes.
 
@@ -166,18 +236,25 @@ def pad_rows(rows, *, n_rows, n_columns, n_classes=None):
     rows : dict of Tensor
         As from :func:`make_rows`.
     n_rows, n_columns : int
-        Sizes to reach; at least those of ``rows``.
+        Sizes to reach; at least those of ``rows``. Arrays have no columns to pad.
     n_classes : int, default=None
         Number of classes to reach; None for regression.
     """
     pad = torch.nn.functional.pad
-    more_rows, more_columns = n_rows - rows["X"].shape[0], n_columns - rows["X"].shape[1]
+    X, more_rows = rows["X"], n_rows - rows["X"].shape[0]
     more_classes = 0 if n_classes is None else n_classes - rows["target"].shape[1]
+    if "column_mask" in rows:
+        more_columns = n_columns - X.shape[1]
+        padded = {
+            "X": pad(X, (0, 0, 0, more_columns, 0, more_rows)),
+            "column_mask": pad(rows["column_mask"], (0, more_columns)),
+        }
+    else:
+        padded = {"X": pad(X, (*[0] * (2 * X.ndim - 1), more_rows))}
     return {
         **rows,
-        "X": pad(rows["X"], (0, 0, 0, more_columns, 0, more_rows)),
+        **padded,
         "weight": pad(rows["weight"], (0, more_rows)),
-        "column_mask": pad(rows["column_mask"], (0, more_columns)),
         "target": pad(rows["target"], (0, more_classes, 0, more_rows)),
         "membership": pad(rows["membership"], (0, more_classes, 0, more_rows)),
         "class_mask": pad(rows["class_mask"], (0, more_classes)),

@@ -270,5 +270,88 @@ def automl(
     show("automl", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("few_shot")
+def few_shot(
+    learner: Annotated[str, typer.Option(help="A key of METALEARNERS.")] = "maml",
+    data: Annotated[str, typer.Option(help="omniglot or sinusoid.")] = "sinusoid",
+    ways: int = 5,
+    shots: Annotated[int | None, typer.Option(help="By default 1, of sinusoids 5.")] = None,
+    network: Annotated[str | None, typer.Option(help="mlp or convolutional.")] = None,
+    test_steps: Annotated[int | None, typer.Option(help="By default as published.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="By default as published.")] = None,
+    hours: Annotated[float | None, typer.Option(help="The end of training at the latest.")] = None,
+    episodes: Annotated[int, typer.Option(help="To test on.")] = 600,
+    file: Annotated[Path, typer.Option(help="Omniglot's images.")] = Path(
+        "../shared/fewshot/omniglot_28x28.npz"
+    ),
+    results: Annotated[Path | None, typer.Option(help="Folder for checkpoints.")] = None,
+    checkpoint_every: float = 300.0,
+    device: str = "cpu",
+    seed: int = 0,
+    threads: int = 1,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Meta-learners on the data of their papers, in the published schedules."""
+    import torch
+
+    from autometa.bench import few_shot as run
+
+    torch.set_num_threads(threads)
+    figures = run(
+        learner,
+        data,
+        n_ways=ways,
+        n_shots=shots,
+        network=network,
+        n_test_steps=test_steps,
+        n_iterations=iterations,
+        hours=hours,
+        n_test_episodes=episodes,
+        file=file,
+        folder=results,
+        seed=seed,
+        device=device,
+        checkpoint_every_s=checkpoint_every,
+    )
+    show("few_shot", figures, _print_few_shot, as_json=as_json, record=record)
+
+
+@app.command("few_shot_speed")
+def few_shot_speed(
+    file: Annotated[Path | None, typer.Option(help="Omniglot's images; else sinusoids only.")] = (
+        None
+    ),
+    networks: Annotated[str, typer.Option(help="Of Omniglot, by commas.")] = "mlp",
+    seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 5.0,
+    repeats: int = 3,
+    threads: int = 1,
+    device: str = "cpu",
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Episodes per second of MAML, tasks batched against a plain loop over tasks."""
+    from benchmarks import few_shot_speed as command
+
+    figures = command.main(
+        file=file,
+        networks=networks.split(","),
+        seconds=seconds,
+        repeats=repeats,
+        n_threads=threads,
+        device=device,
+    )
+    show("few_shot_speed", figures, command.print_figures, as_json=as_json, record=record)
+
+
+def _print_few_shot(figures):
+    import pandas as pd
+
+    scores = [name for name in ("mse", "accuracy") if name in figures]
+    names = (*scores, "ci95", "iterations", "published_iterations", "seconds")
+    print(pd.DataFrame(figures["curve"]).to_string(index=False))
+    print({name: figures[name] for name in names})
+
+
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")

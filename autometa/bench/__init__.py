@@ -11,6 +11,7 @@ from autometa.bench._report import report_text, write_report
 from autometa.bench._run import run_benchmark
 from autometa.bench._runs import read_runs
 from autometa.bench._splits import benchmark_tasks, outer_folds
+from autometa.bench.few_shot import few_shot, find_protocol
 
 __all__ = [
     "Comparison",
@@ -19,7 +20,9 @@ __all__ = [
     "build_environments",
     "compare_runs",
     "elo",
+    "few_shot",
     "find_methods",
+    "find_protocol",
     "outer_folds",
     "over_time",
     "plan_environments",

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from autometa.cli import bench_few_shot
 from autometa.cli._bar import ProgressBar
 from autometa.cli._errors import Debug, print_line
 from autometa.cli._output import check_folder
@@ -12,10 +13,11 @@ from autometa.exceptions import InvalidInputError, MissingExtraError
 
 NAME = "bench"
 app = typer.Typer(
-    help="Compare methods on tables, under time limits.",
+    help="Compare methods on tables, under time limits; try meta-learners on known data.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command(bench_few_shot.NAME, epilog=bench_few_shot.EXAMPLE)(bench_few_shot.run)
 
 Results = Annotated[
     Path, typer.Option(metavar="FOLDER", help="Where runs are kept.", show_default=False)

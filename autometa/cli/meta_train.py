@@ -71,7 +71,9 @@ def run(
     n_steps: Annotated[
         int | None, typer.Option(min=1, help="The same in steps; whichever ends first.")
     ] = None,
-    learner: Annotated[str, typer.Option(help="By name, e.g. first_order_maml.")] = "maml",
+    learner: Annotated[
+        str, typer.Option(help="One of autometa.metalearners.METALEARNERS, e.g. reptile.")
+    ] = "maml",
     network: Annotated[
         dict,
         typer.Option(
@@ -176,11 +178,22 @@ def _check_learner(learner, network):
             f"--learner must be one of {', '.join(METALEARNERS)}, got {learner!r}."
         )
     try:
-        params = METALEARNERS[learner](**config).init_params(seed=0)
+        made = METALEARNERS[learner](**config)
+        params = made.init_params(seed=0)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidInputError(f"--network {json.dumps(network)}: {error}.") from error
     if not params:
         raise InvalidInputError(f"--learner {learner} has nothing to learn. Use maml.")
+    if not made.backbone.reads_tables:
+        raise InvalidInputError(
+            f"--network {json.dumps(network)} reads arrays. For tables the kinds are look_up and "
+            "columns; for images and functions there is `autometa bench few-shot`."
+        )
+    if not made.proposes_weights:
+        print_line(
+            f"Warning: {learner} proposes no weights of a network, so `autometa fit` cannot use "
+            "what it learns."
+        )
     return config
 
 
@@ -296,7 +309,11 @@ class _Training:
 def _losses(point):
     """Write the losses of one point, before and after adapting; "" where nothing was held out."""
     return ", ".join(
-        f"{kind} {point[f'{kind}_unadapted']:.3f} -> {point[f'{kind}_adapted']:.3f} adapted"
+        " -> ".join(
+            f"{point[f'{kind}_{stage}']:.3f}"
+            for stage in ("unadapted", "adapted")
+            if f"{kind}_{stage}" in point
+        ).join((f"{kind} ", " adapted"))
         for kind in ("classes", "numbers")
         if f"{kind}_adapted" in point
     )

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import time
 from dataclasses import dataclass
 
@@ -10,15 +9,12 @@ import numpy as np
 import torch
 
 from autometa.exceptions import InvalidInputError
-from autometa.metalearners import query_loss
 from autometa.metatraining.checkpoint import load_checkpoint, save_checkpoint
+from autometa.metatraining.outer import OuterStep
 from autometa.metatraining.processes import Processes
 from autometa.metatraining.stream import stream_batches
 
 logger = logging.getLogger(__name__)
-
-#: Of AdamW. With less, what held-out families lose grows again after some 2,000 steps.
-WEIGHT_DECAY = 1e-2
 
 
 @dataclass
@@ -60,23 +56,26 @@ def meta_train(
     validation=(),
     device="cpu",
     meta_lr=1e-3,
+    outer=None,
     n_workers=1,
     checkpoint_every_s=300.0,
     start=None,
     description=None,
+    measure=None,
     on_progress=None,
     should_stop=None,
 ):
     """Move meta-parameters down the meta-gradient of a stream of episodes.
 
-    AdamW with warm-up, cosine decay and gradient clipping; what is returned is a running
-    average of the parameters. Processes started by ``torchrun`` take batches of their own and
-    average their gradients; the first of them writes checkpoints.
+    By default AdamW with warm-up, cosine decay and gradient clipping; what is returned is a
+    running average of the parameters. Processes started by ``torchrun`` take batches of their own
+    and average their gradients; the first of them writes checkpoints.
 
     Parameters
     ----------
     learner : MetaLearner
     batches : EpisodeBatches
+        Or anything that gives stacked episodes by number, such as :class:`ImageEpisodes`.
     budget : Budget
         The cosine ends with it.
     seed : int
@@ -87,6 +86,9 @@ def meta_train(
         Unstacked episodes of tasks that are not trained on, for the learning curve.
     device : str
     meta_lr : float
+        Where ``outer`` says none.
+    outer : OuterStep, default=None
+        How parameters follow the meta-gradient.
     n_workers : int
         Processes that prepare episodes.
     checkpoint_every_s : float
@@ -95,6 +97,9 @@ def meta_train(
         Parameters to start from, where name and shape are the learner's; others start at random.
     description : dict, default=None
         JSON-able: what must agree with a checkpoint for training to resume from it.
+    measure : callable, default=None
+        From parameters to a dictionary of floats, for the learning curve; by default
+        :func:`validate` on ``validation``.
     on_progress : callable, default=None
         Called with a dictionary after every step.
     should_stop : callable, default=None
@@ -115,7 +120,14 @@ def meta_train(
             f"{type(learner).__name__} has no parameters that could be trained."
         )
     average = {name: param.detach().clone() for name, param in params.items()}
-    optimiser = torch.optim.AdamW(params.values(), lr=meta_lr, weight_decay=WEIGHT_DECAY)
+    outer = OuterStep(lr=meta_lr) if outer is None else outer
+    optimiser = outer.make_optimiser(params.values())
+    chance = torch.Generator()
+    if measure is None:
+
+        def measure(params):
+            return validate(learner, params, validation)
+
     progress = {"n_steps": 0, "elapsed_s": 0.0, "n_skipped": 0, "curve": []}
     resumed = load_checkpoint(folder) if folder is not None else None
     if resumed is not None:
@@ -138,7 +150,7 @@ def meta_train(
             {
                 "n_steps": progress["n_steps"],
                 "elapsed_s": round(progress["elapsed_s"], 1),
-                **validate(learner, average, validation),
+                **measure(average),
             }
         )
         if folder is not None:
@@ -158,21 +170,23 @@ def meta_train(
         if share >= 1:
             break
         n_steps = progress["n_steps"]
-        decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share))
         for group in optimiser.param_groups:
-            group["lr"] = meta_lr * decay * min(1.0, (n_steps + 1) / 200)
+            group["lr"] = outer.lr_at(share, n_steps)
         episodes = _to_device(next(stream), device)
+        # what chance gives in a step depends on the step alone, so that training can resume
+        chance.manual_seed((seed * 1_000_003 + n_steps) * processes.count + processes.rank)
+        episodes = learner.draw_chance(episodes, chance)
         values = {name: param.detach() for name, param in params.items()}
         grads, loss = learner.meta_grad(values, episodes)
         grads = processes.mean(grads)
         for name, param in params.items():
             param.grad = grads[name]
-        norm = torch.nn.utils.clip_grad_norm_(params.values(), 1.0)
+        norm = outer.clip(params.values())
         if torch.isfinite(norm):
             optimiser.step()
         else:
             progress["n_skipped"] += 1
-        keep = min(0.999, (n_steps + 1) / (n_steps + 10))
+        keep = outer.keep_at(n_steps)
         with torch.no_grad():
             for name, param in params.items():
                 average[name].lerp_(param, 1 - keep)
@@ -191,6 +205,8 @@ def meta_train(
 def validate(learner, params, episodes):
     """Measure the mean query loss before and after adapting, for classes and for numbers.
 
+    Learners that propose no weights have no loss before adapting.
+
     Returns
     -------
     dict of str to float
@@ -198,14 +214,20 @@ def validate(learner, params, episodes):
     losses = {}
     for episode in episodes:
         kind = "numbers" if episode.is_regression else "classes"
-        support, query, is_regression = episode.support, episode.query, episode.is_regression
+        options = {"is_regression": episode.is_regression}
         device = next(iter(params.values())).device
-        support, query = ({n: t.to(device) for n, t in rows.items()} for rows in (support, query))
-        before = learner.propose(params, support, is_regression=is_regression)
-        after = learner.adapt(params, support, is_regression=is_regression, weights=before)
-        for stage, weights in (("unadapted", before), ("adapted", after)):
-            loss = query_loss(weights, support, query, is_regression=is_regression)
-            losses.setdefault(f"{kind}_{stage}", []).append(float(loss))
+        support, query = (
+            {name: tensor.to(device) for name, tensor in rows.items()}
+            for rows in (episode.support, episode.query)
+        )
+        states = {}
+        if learner.proposes_weights:
+            states["unadapted"] = learner.propose(params, support, **options)
+        states["adapted"] = learner.adapt(params, support, **options)
+        for stage, state in states.items():
+            outputs = learner.predict(params, state, support, query, **options)
+            loss = float(learner.loss(outputs, query, **options))
+            losses.setdefault(f"{kind}_{stage}", []).append(loss)
     return {name: round(float(np.mean(values)), 4) for name, values in losses.items()}
 
 

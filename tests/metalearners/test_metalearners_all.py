@@ -1,4 +1,4 @@
-"""What every meta-learner that learns promises; a new one is one line in the list."""
+"""Learners that move all of the network that ships; what all promise is in the contract."""
 
 import copy
 
@@ -8,7 +8,7 @@ import torch
 from autometa.episodes import stack_episodes
 from autometa.metalearners import METALEARNERS, query_loss
 
-LEARNERS = ["maml", "first_order_maml"]
+LEARNERS = ["maml", "first_order_maml", "reptile", "meta_sgd", "anil", "lstm"]
 EACH = pytest.mark.parametrize("name", LEARNERS)
 KINDS = pytest.mark.parametrize("n_classes", [2, 4, None], ids=["binary", "classes", "numbers"])
 
@@ -16,12 +16,6 @@ KINDS = pytest.mark.parametrize("n_classes", [2, 4, None], ids=["binary", "class
 @pytest.fixture
 def make_learner(tiny_network):
     return lambda name: METALEARNERS[name](network=tiny_network)
-
-
-def test_every_learner_is_in_the_list_or_learns_nothing():
-    others = set(METALEARNERS) - set(LEARNERS)
-
-    assert all(METALEARNERS[name]().init_params(0) == {} for name in others)
 
 
 @EACH

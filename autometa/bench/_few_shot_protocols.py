@@ -1,0 +1,170 @@
+"""How each meta-learner is trained and tested on the few-shot data: the published schedules."""
+
+from dataclasses import dataclass, field
+
+from autometa.exceptions import InvalidInputError
+
+#: Adam with a constant step size, as most of the papers take it.
+ADAM = {"weight_decay": 0.0, "schedule": "constant", "warm_up": 0, "max_norm": None, "averaging": 0}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One schedule.
+
+    Attributes
+    ----------
+    learner : dict
+        Arguments of the learner while it is trained.
+    test : dict
+        Arguments that differ at the test.
+    network : dict
+        Arguments of the network beside its kind and sizes.
+    n_ways, n_shots, n_query : int or None
+        Of training episodes; None is that of the test.
+    batch_size, n_iterations : int
+    outer : dict
+        Arguments of :class:`autometa.metatraining.OuterStep`.
+    source : str
+        Where it is published, or that it is ours.
+    """
+
+    source: str
+    n_iterations: int
+    batch_size: int
+    learner: dict = field(default_factory=dict)
+    test: dict = field(default_factory=dict)
+    network: dict = field(default_factory=dict)
+    n_ways: int | None = None
+    n_shots: int | None = None
+    n_query: int | None = None
+    outer: dict = field(default_factory=lambda: dict(ADAM))
+
+
+MAML_PAPER = "Finn, Abbeel and Levine 2017, appendix A, and its code"
+REPTILE_PAPER = "Nichol, Achiam and Schulman 2018, table of hyperparameters, and its code"
+PROTO_PAPER = "Snell, Swersky and Zemel 2017, section 3.1, and its code"
+OURS = "ours; the paper's schedule is not known to us in full"
+
+
+def find_protocol(learner, data, *, n_ways=5, n_shots=1):
+    """Return the schedule of a learner on a kind of data.
+
+    Parameters
+    ----------
+    learner : str
+        A key of :data:`autometa.metalearners.METALEARNERS`.
+    data : {"omniglot", "sinusoid"}
+    n_ways, n_shots : int
+        Of the test.
+
+    Returns
+    -------
+    Protocol
+
+    Examples
+    --------
+    >>> find_protocol("maml", "omniglot", n_ways=5, n_shots=1).learner["step_size"]
+    0.4
+    """
+    makers = {"omniglot": _omniglot, "sinusoid": _sinusoid}
+    if data not in makers:
+        raise InvalidInputError(f"data must be one of {[*makers]}, got {data!r}.")
+    protocols = makers[data](n_ways, n_shots)
+    if learner not in protocols:
+        raise InvalidInputError(f"learner must be one of {[*protocols]}, got {learner!r}.")
+    return protocols[learner]
+
+
+def _sinusoid(n_ways, n_shots):
+    batch = {"n_iterations": 70_000, "batch_size": 25}
+    step = {"step_size": 0.01}
+    maml = Protocol(f"{MAML_PAPER}; the step size is the paper's 0.01", learner=step, **batch)
+    ours = {"source": f"{OURS}; batches and iterations as for MAML", **batch}
+    reptile = Protocol(
+        f"{OURS}; inner loop as in Reptile's code for Omniglot, iterations as in its section 6.1",
+        n_iterations=30_000,
+        batch_size=5,
+        n_query=n_shots,
+        learner={"n_inner_steps": 10, "step_size": 0.01},
+        test={"n_inner_steps": 32},
+        outer={**ADAM, "optimiser": "sgd", "lr": 1.0, "schedule": "linear"},
+    )
+    return {
+        "maml": maml,
+        "first_order_maml": maml,
+        "meta_sgd": Protocol(f"{OURS}; all but the learned step sizes as for MAML", **batch),
+        "anil": maml,
+        "reptile": reptile,
+        "protonet": Protocol(**ours),
+        "proto_maml": Protocol(learner=step, **ours),
+        "matching": Protocol(learner={"full_context": True}, **ours),
+        "leo": Protocol(**ours),
+        "lstm": Protocol(learner={"n_inner_steps": 5}, **ours),
+        "snail": Protocol(learner={"n_slots": 1, "max_rows": 2 * n_shots, "width": 32}, **ours),
+        "meta_networks": Protocol(learner={"n_slots": 1}, **ours),
+        "gnn": Protocol(learner={"n_slots": 1, "n_features": 32}, **ours),
+    }
+
+
+def _omniglot(n_ways, n_shots):
+    is_large = n_ways > 5
+    step = {"n_inner_steps": 5 if is_large else 1, "step_size": 0.1 if is_large else 0.4}
+    maml = Protocol(
+        MAML_PAPER,
+        n_iterations=60_000,
+        batch_size=16 if is_large else 32,
+        n_query=n_shots,
+        learner=step,
+        test={"n_inner_steps": 5 if is_large else 3},
+    )
+    meta_sgd = Protocol(
+        f"{OURS}; all but the learned step sizes as for MAML",
+        n_iterations=60_000,
+        batch_size=16 if is_large else 32,
+        n_query=n_shots,
+    )
+    proto = Protocol(
+        PROTO_PAPER,
+        n_iterations=40_000,
+        batch_size=1,
+        n_ways=60,
+        n_query=5,
+        network={"pooling": True},
+        outer={**ADAM, "schedule": "halving", "halve_every": 2_000},
+    )
+    reptile = Protocol(
+        REPTILE_PAPER,
+        n_iterations=200_000 if is_large else 100_000,
+        batch_size=5,
+        n_shots=5,
+        n_query=5,
+        learner={
+            "n_inner_steps": 10 if is_large else 5,
+            "step_size": 5e-4 if is_large else 1e-3,
+            "inner_batch": 20 if is_large else 10,
+        },
+        test={"n_inner_steps": 50, "inner_batch": 10 if is_large else 5},
+        outer={**ADAM, "optimiser": "sgd", "lr": 1.0, "schedule": "linear"},
+    )
+    ours = {"source": OURS, "n_iterations": 60_000, "batch_size": 32, "n_query": 1}
+    slots = {"n_slots": n_ways}
+    return {
+        "maml": maml,
+        "first_order_maml": maml,
+        "anil": maml,
+        "meta_sgd": meta_sgd,
+        "reptile": reptile,
+        "protonet": proto,
+        "matching": Protocol(network={"pooling": True}, **ours),
+        "proto_maml": Protocol(learner={**step, "step_size": 0.1}, **ours),
+        "leo": Protocol(**ours),
+        "lstm": Protocol(learner={"n_inner_steps": 12 if n_shots == 1 else 5}, **ours),
+        "snail": Protocol(
+            learner={**slots, "max_rows": n_ways * n_shots}, network={"pooling": True}, **ours
+        ),
+        "meta_networks": Protocol(
+            learner={**slots, "n_samples": n_ways}, network={"pooling": True}, **ours
+        ),
+        "gnn": Protocol(learner=slots, network={"pooling": True}, **ours),
+    }

@@ -1,0 +1,216 @@
+"""Meta-learners on the data of their papers: Omniglot and sinusoids, in the published schedules."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from autometa.bench._few_shot_protocols import find_protocol
+from autometa.exceptions import InvalidInputError
+
+__all__ = ["few_shot", "find_protocol"]
+
+#: Query rows of a test episode: inputs of a sinusoid, drawings of a character.
+N_TEST_QUERY = {"sinusoid": 100, "omniglot": 15}
+#: Of the episodes that are tested on; those of training have other seeds.
+TEST_SEED = 1_000_003
+CURVE_SEED = 2_000_003
+
+
+def few_shot(
+    learner,
+    data,
+    *,
+    n_ways=5,
+    n_shots=None,
+    network=None,
+    n_test_steps=None,
+    n_iterations=None,
+    hours=None,
+    n_test_episodes=600,
+    file=None,
+    folder=None,
+    seed=0,
+    device="cpu",
+    checkpoint_every_s=300.0,
+    on_progress=None,
+    should_stop=None,
+):
+    """Meta-train a learner in its published schedule, and test it on new tasks.
+
+    Parameters
+    ----------
+    learner : str
+        A key of :data:`autometa.metalearners.METALEARNERS`.
+    data : {"omniglot", "sinusoid"}
+    n_ways, n_shots : int
+        Of the test; sinusoids have no ways. By default 5 rows of a sinusoid, 1 of a character.
+    network : {"mlp", "convolutional"}, default=None
+        For Omniglot; sinusoids always have MAML's perceptron of 2 x 40 units.
+    n_test_steps : int, default=None
+        Inner steps at the test; None is the schedule's.
+    n_iterations : int, default=None
+        Where training ends; None is the schedule's number.
+    hours : float, default=None
+        Where it ends at the latest. Schedules whose step size falls end with it.
+    n_test_episodes : int
+    file : path, default=None
+        Of Omniglot, see :func:`autometa.tasks.read_omniglot`.
+    folder : path, default=None
+        For checkpoints; training resumes from those it holds.
+    seed : int
+    device : str
+    checkpoint_every_s : float
+        Each checkpoint adds a point to the curve, measured on validation tasks.
+    on_progress, should_stop
+        See :func:`autometa.metatraining.meta_train`.
+
+    Returns
+    -------
+    dict
+        ``mse`` or ``accuracy`` (in percent), half the width of its 95 % interval, ``iterations``,
+        ``seconds`` of training, the ``curve`` and what was run.
+    """
+    from autometa.metalearners import METALEARNERS
+    from autometa.metatraining import Budget, OuterStep, meta_train
+
+    if n_shots is None:
+        n_shots = 5 if data == "sinusoid" else 1
+    protocol = find_protocol(learner, data, n_ways=n_ways, n_shots=n_shots)
+    config = {"network": _network(data, network, protocol, n_ways), **protocol.learner}
+    if config["network"]["kind"] == "mlp":
+        config["network"].pop("pooling", None)
+    if learner not in WITH_HEAD:
+        config["network"].pop("n_slots")
+    trained = METALEARNERS[learner](**config)
+    test_config = {**config, **protocol.test}
+    if n_test_steps is not None:
+        if not hasattr(trained, "n_inner_steps"):
+            raise InvalidInputError(f"{learner} takes no inner steps; leave out n_test_steps.")
+        test_config["n_inner_steps"] = n_test_steps
+    tested = METALEARNERS[learner](**test_config)
+    source = _Episodes(data, protocol, n_ways=n_ways, n_shots=n_shots, file=file, seed=seed)
+
+    def measure(params):
+        found = _test(tested, params, source.test("val", CURVE_SEED), 100, device)
+        return {name: found[name] for name in ("mse", "accuracy") if name in found}
+
+    params, progress = meta_train(
+        trained,
+        source.train(),
+        Budget(hours=hours, n_steps=n_iterations or protocol.n_iterations),
+        seed=seed,
+        outer=OuterStep(**protocol.outer),
+        folder=None if folder is None else Path(folder),
+        device=device,
+        n_workers=0,
+        checkpoint_every_s=checkpoint_every_s,
+        measure=measure,
+        description={
+            "learner": learner,
+            "data": data,
+            "n_ways": n_ways,
+            "n_shots": n_shots,
+            "config": config,
+            "seed": seed,
+        },
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+    params = {name: param.to(device) for name, param in params.items()}
+    started = time.perf_counter()
+    found = _test(tested, params, source.test("test", TEST_SEED), n_test_episodes, device)
+    return {
+        **found,
+        "iterations": progress["n_steps"],
+        "published_iterations": protocol.n_iterations,
+        "seconds": round(progress["elapsed_s"], 1),
+        "test_seconds": round(time.perf_counter() - started, 1),
+        "skipped": progress["n_skipped"],
+        "learner": learner,
+        "data": data,
+        "ways": n_ways if data == "omniglot" else None,
+        "shots": n_shots,
+        "config": config,
+        "test_config": test_config,
+        "schedule": protocol.source,
+        "seed": seed,
+        "curve": progress["curve"],
+    }
+
+
+#: Learners that move a head with a slot for every class.
+WITH_HEAD = ("maml", "first_order_maml", "reptile", "meta_sgd", "anil", "lstm")
+
+
+def _network(data, kind, protocol, n_ways):
+    if data == "sinusoid":
+        if kind not in (None, "mlp"):
+            raise InvalidInputError(f"Sinusoids need network='mlp', got {kind!r}.")
+        return {"kind": "mlp", "n_inputs": 1, "hidden": [40, 40], "norm": False, "n_slots": 1}
+    kinds = ("mlp", "convolutional")
+    if kind not in (None, *kinds):
+        raise InvalidInputError(f"network must be one of {list(kinds)}, got {kind!r}.")
+    return {"kind": kind or "convolutional", "n_slots": n_ways, **protocol.network}
+
+
+class _Episodes:
+    """Episodes to train and to test on."""
+
+    def __init__(self, data, protocol, *, n_ways, n_shots, file, seed):
+        self.data, self.protocol = data, protocol
+        self.n_ways, self.n_shots, self.file, self.seed = n_ways, n_shots, file, seed
+        if data == "omniglot" and file is None:
+            raise InvalidInputError("Say where Omniglot's file is (file=, --file).")
+
+    def train(self):
+        protocol = self.protocol
+        n_shots = protocol.n_shots or self.n_shots
+        return self._draw("train", n_shots, protocol.n_query, protocol.batch_size, self.seed)
+
+    def test(self, split, seed):
+        query = N_TEST_QUERY[self.data]
+        return self._draw(split, self.n_shots, query, 10, seed + self.seed)
+
+    def _draw(self, split, n_shots, n_query, batch_size, seed):
+        from autometa.metatraining import ImageEpisodes, SinusoidEpisodes
+        from autometa.tasks import read_omniglot
+
+        counts = {"n_shots": n_shots, "n_query": n_query or n_shots, "batch_size": batch_size}
+        if self.data == "sinusoid":
+            return SinusoidEpisodes(**counts, seed=seed)
+        n_ways = self.n_ways if split != "train" else self.protocol.n_ways or self.n_ways
+        return ImageEpisodes(read_omniglot(self.file, split), n_ways=n_ways, **counts, seed=seed)
+
+
+def _test(learner, params, batches, n_episodes, device):
+    """Mean score of episodes, and half the width of its 95 % interval."""
+    import torch
+
+    scores = []
+    for number in range(-(-n_episodes // batches.batch_size)):
+        episodes = batches[number]
+        options = {"is_regression": episodes.is_regression}
+        support, query = (
+            {name: tensor.to(device) for name, tensor in rows.items()}
+            for rows in (episodes.support, episodes.query)
+        )
+
+        def predict(support, query, options=options):
+            state = learner.adapt(params, support, **options)
+            return learner.predict(params, state, support, query, **options)
+
+        outputs, target = torch.func.vmap(predict)(support, query).detach(), query["target"]
+        if episodes.is_regression:
+            score = (outputs - target).square().mean((1, 2))
+        else:
+            score = 100 * (outputs.argmax(-1) == target.argmax(-1)).float().mean(1)
+        scores.append(score.cpu().numpy())
+    scores = np.concatenate(scores)
+    name = "mse" if episodes.is_regression else "accuracy"
+    interval = 1.96 * float(scores.std(ddof=1)) / len(scores) ** 0.5
+    return {
+        name: round(float(scores.mean()), 4),
+        "ci95": round(interval, 4),
+        "episodes": len(scores),
+    }

@@ -1,0 +1,237 @@
+"""LEO: adapt in a latent space from which the head's weights are decoded."""
+
+import math
+
+import torch
+
+from autometa.episodes import Episode, first_rows
+from autometa.metalearners._base import MetaLearner
+from autometa.metalearners._inner_loop import gradient_steps
+from autometa.metalearners._layers import linear, linear_params
+from autometa.networks import uniform
+
+#: Rows of a table that the relation network pairs with each other.
+MAX_PAIRED_ROWS = 64
+
+
+class LEO(MetaLearner):
+    """Encode the support into one latent code a class, decode codes into the head, adapt both.
+
+    The encoder embeds rows, a relation network looks at all pairs of rows and gives each class a
+    Gaussian over codes, the decoder turns a code into a Gaussian over the head's weights of that
+    class. Steps with a learned size first move the codes, then the weights. The outer loss adds
+    the divergence of the codes from the standard normal distribution, the distance that codes
+    moved (so that the encoder learns to start there) and the correlation of the decoder's rows.
+
+    Departures from the paper: its features come from a pretrained residual network and are
+    frozen, ours are meta-trained along, so that no other data are needed; its L2 penalty is left
+    to the outer optimiser's weight decay; numbers have one code, of pairs of rows together with
+    their targets (the paper decodes a whole network for them). Samples and dropout come from the
+    outer loop (:meth:`draw_chance`); adapting without them takes the means.
+
+    Parameters
+    ----------
+    n_latent : int
+    n_latent_steps, n_weight_steps : int
+    dropout : float
+        Share of a row's features that meta-training hides from the encoder.
+    kl_share, encoder_share, orthogonality_share : float
+        Weights of the three penalties.
+    second_order : bool
+        Whether derivatives flow through the inner gradients, as published.
+    network : dict, default=None
+
+    References
+    ----------
+    Rusu, Rao, Sygnowski, Vinyals, Pascanu, Osindero and Hadsell, "Meta-Learning with Latent
+    Embedding Optimization", 2019.
+
+    Examples
+    --------
+    >>> learner = LEO(n_latent=4, network={"kind": "mlp", "n_inputs": 2, "hidden": [3]})
+    >>> learner.init_params(seed=0)["decoder"].shape  # means and logarithms of variances
+    torch.Size([4, 6])
+    """
+
+    proposes_weights = True
+
+    def __init__(
+        self,
+        n_latent=64,
+        n_latent_steps=5,
+        n_weight_steps=5,
+        dropout=0.3,
+        kl_share=0.001,
+        encoder_share=0.1,
+        orthogonality_share=0.1,
+        second_order=True,
+        network=None,
+    ):
+        super().__init__(network)
+        self.n_latent, self.dropout, self.second_order = n_latent, dropout, second_order
+        self.n_latent_steps, self.n_weight_steps = n_latent_steps, n_weight_steps
+        self.kl_share, self.encoder_share = kl_share, encoder_share
+        self.orthogonality_share = orthogonality_share
+
+    def init_params(self, seed):
+        """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
+        generator = torch.Generator().manual_seed(seed)
+        n_features, n_latent = self.backbone.n_features, self.n_latent
+        return {
+            **self.backbone.init_params(seed),
+            "encoder": uniform(generator, n_features, n_latent, fan_in=n_features),
+            "target_encoder": uniform(generator, 1, n_latent, fan_in=1),
+            **linear_params(generator, "relation0", 2 * n_latent, 2 * n_latent),
+            **linear_params(generator, "relation1", 2 * n_latent, 2 * n_latent),
+            **linear_params(generator, "relation2", 2 * n_latent, 2 * n_latent),
+            "decoder": uniform(generator, n_latent, 2 * n_features, fan_in=n_latent),
+            "log_latent_lr": torch.tensor(0.0),
+            "log_weight_lr": torch.tensor(math.log(1e-3)),
+        }
+
+    def draw_chance(self, episodes, generator):
+        """Draw samples of codes and weights and the encoder's dropout for stacked episodes."""
+        support = episodes.support
+        n_episodes, n_rows, n_outputs = support["target"].shape
+        n_features = self.backbone.n_features
+
+        def to_support(values):
+            return values.to(support["weight"])
+
+        kept = torch.rand((n_episodes, n_rows, n_features), generator=generator) >= self.dropout
+        chance = {
+            "chance.codes": torch.randn(
+                (n_episodes, n_outputs, self.n_latent), generator=generator
+            ),
+            "chance.weights": torch.randn(
+                (n_episodes, self.n_latent_steps + 1, n_outputs, n_features), generator=generator
+            ),
+            "chance.kept": kept / (1 - self.dropout),
+        }
+        support = {**support, **{name: to_support(value) for name, value in chance.items()}}
+        return Episode(support, episodes.query, episodes.is_regression)
+
+    def propose(self, params, support, *, is_regression):
+        """Return the network's weights with the head that the first codes decode to."""
+        weights, hidden = self._embed(params, support, is_regression)
+        codes = self._encode(params, hidden, support, is_regression)["codes"]
+        return {**weights, **self._decode(params, codes, support, 0)}
+
+    def adapt(self, params, support, *, is_regression, weights=None):
+        """Move the codes, then the head; from given weights, the head alone.
+
+        Returns
+        -------
+        dict of Tensor
+        """
+        if weights is None:
+            return self._adapt(params, support, is_regression)[0]
+        hidden = self.backbone.embed(weights, support)
+        return self._move_head(params, weights, hidden, support, is_regression)
+
+    def inner_lr(self, params, *, is_regression):
+        """Return the learned step size of the head."""
+        return {"head": params["log_weight_lr"].exp()}
+
+    def episode_loss(self, params, support, query, *, is_regression):
+        """Add the penalties on codes and decoder to the query loss."""
+        state, found, moved = self._adapt(params, support, is_regression)
+        outputs = self.predict(params, state, support, query, is_regression=is_regression)
+        is_class = support["class_mask"].unsqueeze(1)
+        mean, log_variance = found["mean"], found["log_variance"]
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+        distance = (moved.detach() - found["codes"]).square()
+        return (
+            self.loss(outputs, query, is_regression=is_regression)
+            + self.kl_share * (is_class * divergence).sum() / is_class.sum()
+            + self.encoder_share * (is_class * distance).sum() / is_class.sum()
+            + self.orthogonality_share * _correlation(params["decoder"])
+        )
+
+    def _adapt(self, params, support, is_regression):
+        weights, hidden = self._embed(params, support, is_regression)
+        found = self._encode(params, hidden, support, is_regression)
+        codes, lr = found["codes"], params["log_latent_lr"].exp()
+        for step in range(self.n_latent_steps):
+
+            def code_loss(moved, step=step):
+                head = self._decode(params, moved["codes"], support, step)
+                return self._head_loss(head, hidden, support, is_regression)
+
+            codes = gradient_steps(
+                code_loss,
+                {"codes": codes},
+                lr={"codes": lr},
+                n_steps=1,
+                second_order=self.second_order,
+            )["codes"]
+        state = {**weights, **self._decode(params, codes, support, self.n_latent_steps)}
+        return self._move_head(params, state, hidden, support, is_regression), found, codes
+
+    def _embed(self, params, support, is_regression):
+        weights = self.backbone.propose(params, support, is_regression=is_regression)
+        return weights, self.backbone.embed(weights, support)
+
+    def _encode(self, params, hidden, support, is_regression):
+        """Give every class a Gaussian over codes, and a code; each (n_outputs, n_latent)."""
+        hidden = hidden * support.get("chance.kept", 1.0)
+        encoded = hidden @ params["encoder"]
+        share = support["target"]
+        if is_regression:
+            encoded = encoded + support["target"] @ params["target_encoder"]
+            share = torch.ones_like(share)
+        rows = {"X": encoded, "weight": support["weight"], "target": share}
+        if self.backbone.reads_tables:
+            rows = first_rows(rows, MAX_PAIRED_ROWS)
+        related = _relate(params, rows["X"], rows["weight"])  # (n_rows, 2 * n_latent)
+        weights = rows["weight"].unsqueeze(1) * rows["target"]
+        per_class = weights.T @ related / weights.sum(0).clamp(min=1e-9).unsqueeze(1)
+        mean, log_variance = per_class.chunk(2, dim=-1)
+        noise = support.get("chance.codes", 0.0)
+        codes = mean + (0.5 * log_variance).exp() * noise
+        return {"mean": mean, "log_variance": log_variance, "codes": codes}
+
+    def _decode(self, params, codes, support, step):
+        mean, log_variance = (codes @ params["decoder"]).chunk(2, dim=-1)
+        if "chance.weights" in support:
+            mean = mean + (0.5 * log_variance).exp() * support["chance.weights"][step]
+        return {"head": mean.T, "head_bias": torch.zeros_like(mean[:, 0])}
+
+    def _head_loss(self, head, hidden, support, is_regression):
+        outputs = hidden @ head["head"] + head["head_bias"]
+        if not is_regression:
+            outputs = outputs + (support["class_mask"] - 1) * 1e9
+        return self.loss(outputs, support, is_regression=is_regression)
+
+    def _move_head(self, params, weights, hidden, support, is_regression):
+        return gradient_steps(
+            lambda weights: self._head_loss(weights, hidden, support, is_regression),
+            weights,
+            lr=self.inner_lr(params, is_regression=is_regression),
+            n_steps=self.n_weight_steps,
+            second_order=self.second_order,
+        )
+
+
+def _relate(params, encoded, weight):
+    """Let every row look at every other through the relation network, and average."""
+    n_rows = len(encoded)
+    pairs = torch.cat(
+        [
+            encoded.unsqueeze(1).expand(-1, n_rows, -1),
+            encoded.unsqueeze(0).expand(n_rows, -1, -1),
+        ],
+        dim=-1,
+    )
+    hidden = linear(params, "relation0", pairs).relu()
+    hidden = linear(params, "relation1", hidden).relu()
+    found = linear(params, "relation2", hidden)  # (n_rows, n_rows, 2 * n_latent)
+    return torch.einsum("m,nmd->nd", weight / weight.sum(), found)
+
+
+def _correlation(decoder):
+    """Mean squared deviation of the correlations of the decoder's rows from none."""
+    centred = decoder - decoder.mean(1, keepdim=True)
+    unit = centred / (centred.square().sum(1, keepdim=True) + 1e-12).sqrt()
+    eye = torch.eye(len(unit)).to(unit)
+    return (unit @ unit.T - eye).square().mean()

@@ -1,0 +1,8 @@
+"""Random first values of parameters, from a seed and nothing else."""
+
+import torch
+
+
+def uniform(generator, *shape, fan_in):
+    """Draw within 1 / sqrt(fan_in) of 0, as ``torch.nn.Linear`` and ``torch.nn.Conv2d`` do."""
+    return (2 * torch.rand(shape, generator=generator) - 1) / fan_in**0.5

@@ -1,0 +1,168 @@
+"""What networks for arrays share: one set of weights for all tasks, class slots, batch norm."""
+
+import torch
+
+from autometa.exceptions import InvalidInputError
+from autometa.networks._draws import uniform
+
+HEADS = ("slots", "shared")
+
+
+class PlainNetwork:
+    """Base of the networks whose weights are meta-parameters themselves.
+
+    Parameters
+    ----------
+    n_slots : int
+        Classes that the head has columns for, and outputs at most.
+    head : {"slots", "shared", None}
+        A column for every class, as published; one start for the columns of all classes, so that
+        any number fits and their order does not matter (Ye and Chao, "How to Train Your MAML to
+        Excel in Few-Shot Classification", 2022); or no head at all.
+    norm : bool
+        Batch normalisation by the statistics of the rows at hand, each by its weight; none are
+        kept between calls.
+    transductive : bool
+        Whether rows to predict are normalised together, as published for MAML. False normalises
+        each together with the labelled rows.
+
+    Attributes
+    ----------
+    adapted : tuple of str
+        Weights that gradient learners move.
+    element_shapes : dict of str to tuple
+        Shape of every adapted weight, for what is learned of each of its elements.
+    n_features : int
+        Numbers that :meth:`embed` gives for a row.
+    """
+
+    huber_delta = None
+    reads_tables = False
+    n_features: int
+
+    def __init__(self, *, n_slots, head, norm, transductive):
+        if head not in (*HEADS, None):
+            raise InvalidInputError(f"head must be one of {[*HEADS, None]}, got {head!r}.")
+        if n_slots < 1:
+            raise InvalidInputError(f"n_slots must be >= 1, got {n_slots}.")
+        self.n_slots, self.head, self.norm, self.transductive = n_slots, head, norm, transductive
+        params = self.init_params(0)  # here, since nothing may be drawn under vmap
+        self.element_shapes = {name: tuple(param.shape) for name, param in params.items()}
+
+    @property
+    def head_names(self):
+        return ("head", "head_bias") if self.head else ()
+
+    def init_params(self, seed):
+        """Draw weights; a dictionary of float32 tensors on the CPU."""
+        generator = torch.Generator().manual_seed(seed)
+        params = self._init_layers(generator)
+        if self.head:
+            n_columns = self.n_slots if self.head == "slots" else 1
+            params["head"] = uniform(generator, self.n_features, n_columns, fan_in=self.n_features)
+            params["head_bias"] = torch.zeros(n_columns)
+        return params
+
+    @property
+    def adapted(self):
+        return tuple(self.element_shapes)
+
+    def propose(self, params, support, *, is_regression):
+        """Return the weights to start from: the parameters, with a head column for each class.
+
+        Where ``support`` has ``slots`` (n_slots,), they say which column each class gets.
+        """
+        weights = {name: params[name] for name in self.adapted}
+        if not self.head:
+            return weights
+        n_outputs = support["target"].shape[-1]
+        if self.head == "shared":
+            weights["head"] = weights["head"].expand(-1, n_outputs)
+            weights["head_bias"] = weights["head_bias"].expand(n_outputs)
+            return weights
+        if n_outputs > self.n_slots:
+            raise InvalidInputError(
+                f"The episode has {n_outputs} classes, the network slots for {self.n_slots}. "
+                f'Give it n_slots={n_outputs}, or head="shared" for any number.'
+            )
+        slots = slots_of(support, self.n_slots)[:n_outputs]
+        weights["head"] = weights["head"][:, slots]
+        weights["head_bias"] = weights["head_bias"][slots]
+        return weights
+
+    def spread(self, elements, support):
+        """Lay out numbers for the elements of parameters as :meth:`propose` lays those out."""
+        return self.propose(elements, support, is_regression=False)
+
+    def embed(self, weights, rows, context=None, fast=None):
+        """Embed rows.
+
+        Parameters
+        ----------
+        weights : dict of Tensor
+        rows : dict of Tensor
+        context : dict of Tensor, default=None
+            The labelled rows, where ``rows`` are others.
+        fast : dict of Tensor, default=None
+            A second set of weights: every layer adds up what both make of its input.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, n_features)
+        """
+        if context is None or self.transductive or not self.norm:
+            return self._features(weights, rows["X"], rows["weight"], fast)
+
+        def embed_one(row):
+            X = torch.cat([context["X"], row.unsqueeze(0)])
+            weight = torch.cat([context["weight"], torch.ones_like(context["weight"][:1])])
+            return self._features(weights, X, weight, fast)[-1]
+
+        return torch.func.vmap(embed_one)(rows["X"])
+
+    def predict(self, weights, context, rows, *, is_regression, is_context=False):
+        """Predict logits or numbers; (n_rows, n_outputs)."""
+        hidden = self.embed(weights, rows, None if is_context else context)
+        outputs = hidden @ weights["head"] + weights["head_bias"]
+        return outputs if is_regression else outputs + (context["class_mask"] - 1) * 1e9
+
+    def context(self, support):
+        """Return the labelled rows that a step reads: all."""
+        return support
+
+    def _features(self, weights, X, weight, fast):
+        hidden = self._start(X)
+        for i in range(self.n_layers):
+            found = self._layer(weights, i, hidden, weight)
+            if fast is not None:
+                found = found + self._layer(fast, i, hidden, weight)
+            hidden = found
+        return self._end(hidden)
+
+    def _norm_params(self, name, n_channels):
+        if not self.norm:
+            return {}
+        return {f"{name}_gain": torch.ones(n_channels), f"{name}_shift": torch.zeros(n_channels)}
+
+    def _normalise(self, hidden, weight, weights, name):
+        """Give every channel mean 0 and variance 1 over rows (by weight) and positions."""
+        if not self.norm:
+            return hidden
+        share = weight / weight.sum().clamp(min=1e-9)
+        positions = tuple(range(2, hidden.ndim))
+
+        def mean(values):
+            per_row = values.mean(positions) if positions else values
+            return (share @ per_row).view(1, -1, *[1] * len(positions))
+
+        centred = hidden - mean(hidden)
+        scaled = centred / (mean(centred.square()) + 1e-5).sqrt()
+        shape = (1, -1, *[1] * len(positions))
+        return scaled * weights[f"{name}_gain"].view(shape) + weights[f"{name}_shift"].view(shape)
+
+
+def slots_of(support, n_slots):
+    """Return which slot each class gets; (n_slots,), in order where ``support`` does not say."""
+    if "slots" in support:
+        return support["slots"].long()
+    return torch.arange(n_slots, device=support["target"].device)

@@ -1,0 +1,65 @@
+"""Omniglot from a local file: handwritten characters, a task whose rows are images."""
+
+import zipfile
+
+import numpy as np
+import pandas as pd
+
+from autometa.exceptions import InvalidInputError
+from autometa.tasks._task import Task
+
+SIDE = 28
+SPLITS = ("train", "val", "test")
+
+
+def read_omniglot(path, split, *, antialiased=False):
+    """Read the characters of one part of the published split.
+
+    Parameters
+    ----------
+    path : path
+        An ``.npz`` file with ``images`` (n_characters, n_drawings, 28, 28) of bytes, ink high,
+        ``images_nn_packed`` (n_characters, n_drawings, 98), the same of one bit per pixel,
+        ``alphabet``, ``character`` and ``vinyals_split``, each (n_characters,).
+    split : {"train", "val", "test"}
+        Of Vinyals et al., "Matching Networks for One Shot Learning", 2016, as published with the
+        code of Snell, Swersky and Zemel: 1028, 172 and 423 characters.
+    antialiased : bool
+        Take the images of 16 grey levels instead of the black and white ones. Published code that
+        resizes the original files without converting them first, such as MAML's, used the latter.
+
+    Returns
+    -------
+    Task
+        One column a pixel (28 x 28, row by row), one class a character.
+
+    Raises
+    ------
+    InvalidInputError
+        Where there is no such file or split.
+    """
+    if split not in SPLITS:
+        raise InvalidInputError(f"split must be one of {list(SPLITS)}, got {split!r}.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            is_kept = file["vinyals_split"] == split
+            if antialiased:
+                images = file["images"][is_kept]
+            else:
+                packed = file["images_nn_packed"][is_kept]
+                images = np.unpackbits(packed, axis=-1)
+            names = np.char.add(np.char.add(file["alphabet"], "/"), file["character"])[is_kept]
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InvalidInputError(
+            f"{path} is no readable Omniglot file ({error}). It must be an .npz with images, "
+            "images_nn_packed, alphabet, character and vinyals_split."
+        ) from error
+    n_drawings = images.shape[1]
+    columns = [f"pixel{i}" for i in range(SIDE**2)]
+    return Task(
+        f"omniglot/{split}",
+        pd.DataFrame(images.reshape(-1, SIDE**2), columns=columns),
+        pd.Series(np.repeat(names, n_drawings)),
+        "multiclass" if len(names) > 2 else "binary",
+        provenance={"source": "omniglot", "split": split, "antialiased": antialiased},
+    )

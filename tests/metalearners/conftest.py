@@ -1,0 +1,78 @@
+"""Tiny learners of every name on every kind of network, and tiny episodes for them."""
+
+import numpy as np
+import pytest
+
+#: Arguments that keep each learner tiny.
+TINY = {
+    "maml": {"n_inner_steps": 2},
+    "first_order_maml": {"n_inner_steps": 2},
+    "reptile": {"n_inner_steps": 2, "step_size": 0.01},
+    "meta_sgd": {"n_inner_steps": 2},
+    "anil": {"n_inner_steps": 2},
+    "proto_maml": {"n_inner_steps": 2},
+    "leo": {"n_latent": 3, "n_latent_steps": 2, "n_weight_steps": 2},
+    "lstm": {"n_inner_steps": 2, "n_hidden": 3},
+    "snail": {"width": 4, "max_rows": 60},
+    "meta_networks": {"n_samples": 2, "n_hidden": 3},
+    "gnn": {"n_features": 4, "n_layers": 1},
+}
+#: Kinds of network; the first reads tables, the second images as rows, the last as images.
+NETWORKS = {
+    "columns": {"kind": "columns", "n_hidden": 6, "n_token": 8, "n_layers": 1},
+    "mlp": {"kind": "mlp", "n_inputs": 16, "hidden": [6, 5]},
+    "convolutional": {"kind": "convolutional", "n_filters": 4, "n_blocks": 2, "image_size": 4},
+}
+#: Learners that have class slots of their own, beside those of a head.
+WITH_SLOTS = ("snail", "meta_networks", "gnn")
+#: Learners that move a head of the network, which on arrays has a slot for every class.
+WITH_HEAD = ("maml", "first_order_maml", "reptile", "meta_sgd", "anil", "lstm")
+
+
+@pytest.fixture(scope="session")
+def make_any_learner():
+    """Make a learner by its name on a kind of network."""
+
+    def make(name, kind, *, n_slots=5, head="slots", **options):
+        from autometa.metalearners import METALEARNERS
+
+        network = dict(NETWORKS[kind])
+        if kind != "columns" and name in WITH_HEAD:
+            network |= {"n_slots": n_slots, "head": head}
+        if name in WITH_SLOTS:
+            options = {"n_slots": n_slots, **options}
+        return METALEARNERS[name](**{**TINY.get(name, {}), **options}, network=network)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_any_episode(make_episode):
+    """Draw an episode for a kind of network: a table, or tiny images with a mark per class."""
+
+    def make(kind, seed=0, *, n_classes=3, n_shots=2, n_query=6, double=True):
+        from autometa.episodes import Episode, make_array_rows
+
+        if kind == "columns":
+            n_support = 12 if n_classes is None else n_classes * n_shots * 2
+            return make_episode(
+                seed, n_support, n_query, n_columns=3, n_classes=n_classes, double=double
+            )
+        rng = np.random.default_rng(seed)
+
+        def draw(n_rows, labels):
+            X = rng.normal(size=(n_rows, 1, 4, 4))
+            if n_classes is None:
+                return make_array_rows(X, 2 * X[:, 0, 0, 0] + 1)
+            X[np.arange(n_rows), 0, labels % 4, labels // 4 % 4] += 2
+            return make_array_rows(X, labels, n_classes=n_classes)
+
+        n_support = 8 if n_classes is None else n_classes * n_shots
+        labels = np.arange(n_support) % (n_classes or 1)
+        support = draw(n_support, rng.permutation(labels))
+        query = draw(n_query, np.arange(n_query) % (n_classes or 1))
+        if double:
+            support, query = ({n: t.double() for n, t in r.items()} for r in (support, query))
+        return Episode(support, query, is_regression=n_classes is None)
+
+    return make

@@ -1,0 +1,490 @@
+"""Each algorithm against its formula, written out with plain autograd and loops."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from autometa.episodes import Episode, pool_rows, stack_episodes
+from autometa.metalearners import (
+    ANIL,
+    LEO,
+    MAML,
+    SNAIL,
+    GraphNetwork,
+    LSTMLearner,
+    MatchingNetwork,
+    MetaNetworks,
+    MetaSGD,
+    ProtoMAML,
+    ProtoNet,
+    Reptile,
+)
+
+NETWORK = {"kind": "mlp", "n_inputs": 16, "hidden": [6, 5], "norm": False}
+CLASSES = {"is_regression": False}
+
+
+@pytest.fixture
+def start(make_any_episode):
+    """Make a learner, its parameters in double precision and an episode of three classes."""
+
+    def make(learner_class, *, n_shots=2, **options):
+        learner = learner_class(network=NETWORK, **options)
+        params = {name: param.double() for name, param in learner.init_params(0).items()}
+        return learner, params, make_any_episode("mlp", n_shots=n_shots)
+
+    return make
+
+
+def leaves(params):
+    return {name: param.detach().clone().requires_grad_() for name, param in params.items()}
+
+
+def embed(weights, rows):
+    hidden = (rows["X"].flatten(1) @ weights["layer0"] + weights["layer0_bias"]).relu()
+    return (hidden @ weights["layer1"] + weights["layer1_bias"]).relu()
+
+
+def forward(weights, rows, n_classes=3):
+    outputs = embed(weights, rows) @ weights["head"] + weights["head_bias"]
+    return outputs[:, :n_classes]
+
+
+def loss_of(weights, rows):
+    return functional.cross_entropy(forward(weights, rows), rows["target"].argmax(1))
+
+
+def descend(weights, names, rows, lr, *, create_graph):
+    """One gradient step by autograd on some of the weights, each taken for itself."""
+    weights = {name: 1 * weight for name, weight in weights.items()}
+    grads = torch.autograd.grad(
+        loss_of(weights, rows), [weights[name] for name in names], create_graph=create_graph
+    )
+    moved = {
+        name: weights[name] - (lr[name] if isinstance(lr, dict) else lr) * grad
+        for name, grad in zip(names, grads, strict=True)
+    }
+    return {**weights, **moved}
+
+
+def meta_grad(learner, params, episode):
+    return learner.meta_grad(params, stack_episodes([episode]))
+
+
+def assert_grads(grads, loss, expected_loss, own):
+    expected_loss.backward()
+    torch.testing.assert_close(loss, expected_loss.detach())
+    for name, grad in grads.items():
+        expected = torch.zeros_like(grad) if own[name].grad is None else own[name].grad
+        torch.testing.assert_close(grad, expected, rtol=1e-7, atol=1e-10)
+
+
+@pytest.mark.parametrize("second_order", [True, False])
+@pytest.mark.parametrize(
+    ("learner_class", "names"),
+    [
+        (MAML, ["layer0", "layer0_bias", "layer1", "layer1_bias", "head", "head_bias"]),
+        (ANIL, ["head", "head_bias"]),
+    ],
+)
+def test_maml_and_anil_are_gradient_steps_by_autograd(start, learner_class, names, second_order):
+    learner, params, episode = start(
+        learner_class, n_inner_steps=2, step_size=0.3, second_order=second_order
+    )
+    grads, loss = meta_grad(learner, params, episode)
+
+    own = leaves(params)
+    weights = own
+    for _ in range(2):
+        weights = descend(weights, names, episode.support, 0.3, create_graph=second_order)
+    assert_grads(grads, loss, loss_of(weights, episode.query), own)
+
+
+def test_meta_sgd_has_a_step_size_for_every_element(start):
+    learner, params, episode = start(MetaSGD)
+    grads, loss = meta_grad(learner, params, episode)
+
+    own = leaves(params)
+    names = [name for name in own if not name.startswith("inner_lr")]
+    lr = {name: own[f"inner_lr.{name}"] for name in names}
+    weights = descend(own, names, episode.support, lr, create_graph=True)
+    assert_grads(grads, loss, loss_of(weights, episode.query), own)
+    assert all(lr[name].shape == params[name].shape for name in names)
+    assert all(0.005 <= step.min() and step.max() <= 0.1 for step in lr.values())
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("inner_batch", [None, 5])
+def test_reptile_points_from_trained_weights_to_the_first_ones(start, optimiser, inner_batch):
+    learner, params, episode = start(
+        Reptile,
+        n_inner_steps=4,
+        step_size=0.02,
+        inner_optimiser=optimiser,
+        inner_batch=inner_batch,
+    )
+
+    grads, _ = meta_grad(learner, params, episode)
+
+    rows = pool_rows(episode.support, episode.query)
+    n_rows = len(rows["weight"])
+    trained = leaves(params)
+    torch_optimiser = {
+        "sgd": lambda p: torch.optim.SGD(p, lr=0.02),
+        "adam": lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.0, 0.999)),
+    }[optimiser](trained.values())
+    for step in range(4):
+        size = inner_batch or n_rows
+        places = [(step * size + i) % n_rows for i in range(size)]
+        torch_optimiser.zero_grad()
+        loss_of(trained, {name: rows[name][places] for name in ("X", "target")}).backward()
+        torch_optimiser.step()
+    for name, grad in grads.items():
+        expected = params[name] - trained[name].detach()
+        # columns of slots that no class has do not move
+        torch.testing.assert_close(grad, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_reptile_pulls_the_direction_back_through_what_proposes_weights(
+    make_any_learner, make_any_episode
+):
+    learner, episode = make_any_learner("reptile", "columns"), make_any_episode("columns")
+    params = {name: param.double() for name, param in learner.init_params(0).items()}
+
+    grads, _ = learner.meta_grad(params, stack_episodes([episode]))
+
+    rows = pool_rows(episode.support, episode.query)
+    trained = learner.adapt(params, rows, **CLASSES)
+    own = leaves(params)
+    proposed = learner.propose(own, rows, **CLASSES)
+    distance = sum((proposed[n] - trained[n].detach()).square().sum() / 2 for n in proposed)
+    distance.backward()
+    for name, grad in grads.items():
+        torch.testing.assert_close(grad, own[name].grad, rtol=1e-7, atol=1e-10)
+
+
+def test_prototypical_networks_compare_distances_to_class_means(start):
+    learner, params, episode = start(ProtoNet)
+
+    state = learner.adapt(params, episode.support, **CLASSES)
+    found = learner.predict(params, state, episode.support, episode.query, **CLASSES)
+
+    labels = episode.support["target"].argmax(1)
+    hidden = embed(params, episode.support)
+    means = torch.stack([hidden[labels == k].mean(0) for k in range(3)])
+    logits = -torch.cdist(embed(params, episode.query), means).square()
+    torch.testing.assert_close(found.log_softmax(1), logits.log_softmax(1))
+
+
+def test_proto_maml_starts_there_and_then_takes_gradient_steps(start):
+    learner, params, episode = start(ProtoMAML, step_size=0.1)
+    proto, _, _ = start(ProtoNet)
+    grads, loss = meta_grad(learner, params, episode)
+
+    own = leaves(params)
+    weights = proto.propose(own, episode.support, **CLASSES)
+    names = ["layer0", "layer0_bias", "layer1", "layer1_bias", "head", "head_bias"]
+    weights = descend(weights, names, episode.support, 0.1, create_graph=True)
+    assert_grads(grads, loss, loss_of(weights, episode.query), own)
+
+
+def test_matching_networks_average_labels_by_cosine(start):
+    learner, params, episode = start(MatchingNetwork)
+
+    state = learner.adapt(params, episode.support, **CLASSES)
+    found = learner.predict(params, state, episode.support, episode.query, **CLASSES)
+
+    keys, queries = embed(params, episode.support), embed(params, episode.query)
+    for i, query in enumerate(queries):
+        attention = functional.cosine_similarity(query, keys, dim=1).softmax(0)
+        expected = (attention @ episode.support["target"]).log()
+        torch.testing.assert_close(found[i], expected)
+
+
+def test_the_lstm_over_the_support_is_torchs(start):
+    learner, params, episode = start(MatchingNetwork, full_context=True, n_reads=0)
+    memory = learner.adapt(params, episode.support, **CLASSES)["memory"]
+
+    lstm = torch.nn.LSTM(5, 5, bidirectional=True).double()
+    for name, suffix in (("forward_lstm", ""), ("backward_lstm", "_reverse")):
+        # ours orders the gates input, forget, output, candidate; torch's input, forget, candidate
+        order = torch.cat([torch.arange(10), torch.arange(15, 20), torch.arange(10, 15)])
+        weight = params[f"{name}.weight"].T[order]
+        for key, value in (
+            (f"weight_ih_l0{suffix}", weight[:, :5]),
+            (f"weight_hh_l0{suffix}", weight[:, 5:]),
+            (f"bias_ih_l0{suffix}", params[f"{name}.bias"][order]),
+            (f"bias_hh_l0{suffix}", torch.zeros(20)),
+        ):
+            getattr(lstm, key).data.copy_(value)
+    hidden = embed(params, episode.support)
+    outputs = lstm(hidden)[0].detach()
+    torch.testing.assert_close(memory, hidden + outputs[:, :5] + outputs[:, 5:])
+
+
+def test_full_context_embeddings_change_predictions(start):
+    found = []
+    for n_reads in (0, 3):
+        learner, params, episode = start(MatchingNetwork, full_context=True, n_reads=n_reads)
+        state = learner.adapt(params, episode.support, **CLASSES)
+        found.append(learner.predict(params, state, episode.support, episode.query, **CLASSES))
+
+    assert not torch.allclose(*found)
+
+
+def test_leo_without_chance_decodes_the_mean_code_and_moves_it(start):
+    learner, params, episode = start(LEO, n_latent=3, n_latent_steps=2, n_weight_steps=1)
+
+    found = learner.adapt(params, episode.support, **CLASSES)
+
+    support, labels = episode.support, episode.support["target"].argmax(1)
+    hidden = embed(params, support)
+    encoded = hidden @ params["encoder"]
+
+    def relate(pair):
+        for i in range(3):
+            pair = pair @ params[f"relation{i}.weight"] + params[f"relation{i}.bias"]
+            pair = pair.relu() if i < 2 else pair
+        return pair
+
+    codes = []
+    for k in range(3):
+        pairs = [relate(torch.cat([a, b])) for a in encoded[labels == k] for b in encoded]
+        codes.append(torch.stack(pairs).mean(0)[:3])
+    codes = torch.stack(codes).detach().requires_grad_()
+
+    def decoded_loss(codes):
+        head = (codes @ params["decoder"])[:, :5].T
+        return functional.cross_entropy(hidden @ head, labels)
+
+    for _ in range(2):
+        (grad,) = torch.autograd.grad(decoded_loss(codes), codes)
+        codes = (codes - params["log_latent_lr"].exp() * grad).detach().requires_grad_()
+    head = (codes @ params["decoder"])[:, :5].T.detach().requires_grad_()
+    (grad,) = torch.autograd.grad(functional.cross_entropy(hidden @ head, labels), head)
+    expected = head - params["log_weight_lr"].exp() * grad
+    torch.testing.assert_close(found["head"], expected.detach(), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("share", ["kl_share", "encoder_share", "orthogonality_share"])
+def test_every_penalty_of_leo_counts(start, share):
+    losses = []
+    for value in (0.0, 1.0):
+        learner, params, episode = start(LEO, n_latent=3, **{share: value})
+        losses.append(meta_grad(learner, params, episode)[1].item())
+
+    assert losses[1] > losses[0] + 1e-6
+
+
+def test_leo_samples_while_it_is_meta_trained_only(start):
+    learner, params, episode = start(LEO, n_latent=3)
+    episodes = stack_episodes([episode])
+    drawn = [
+        learner.draw_chance(episodes, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    ]
+
+    first, same, other = (learner.meta_grad(params, found)[1].item() for found in drawn)
+
+    assert first == same != other
+    assert first != learner.meta_grad(params, episodes)[1].item()
+
+
+def test_the_lstm_learner_is_its_cell_written_out(start):
+    learner, params, episode = start(LSTMLearner, n_inner_steps=3, n_hidden=4)
+
+    found = learner.adapt(params, episode.support, **CLASSES)
+
+    names = ["layer0", "layer0_bias", "layer1", "layer1_bias", "head", "head_bias"]
+    weights = {name: params[name] for name in names}
+    weights["head"], weights["head_bias"] = params["head"][:, :3], params["head_bias"][:3]
+    state = {
+        name: [torch.zeros(w.numel(), 4).double(), torch.zeros(w.numel(), 4).double(),
+               torch.zeros(w.numel()).double(), torch.ones(w.numel()).double()]
+        for name, w in weights.items()
+    }  # fmt: skip
+
+    def seen(x):
+        large = x.abs() >= torch.e**-10
+        first = torch.where(large, x.abs().clamp(min=1e-30).log() / 10, torch.tensor(-1.0).double())
+        second = torch.where(large, x.sign(), torch.e**10 * x)
+        return torch.stack([first, second], -1)
+
+    for _ in range(3):
+        own = leaves(weights)
+        loss = loss_of(own, episode.support)
+        grads = dict(zip(own, torch.autograd.grad(loss, own.values()), strict=True))
+        for name, weight in weights.items():
+            hidden, cell, take, keep = state[name]
+            grad, flat = grads[name].flatten(), weight.flatten()
+            inputs = torch.cat([seen(grad), seen(loss.detach()).expand(len(flat), 2), hidden], 1)
+            gates = inputs @ params["lstm.reader.weight"] + params["lstm.reader.bias"]
+            i, f, o, g = gates.chunk(4, dim=1)
+            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+            hidden = o.sigmoid() * cell.tanh()
+            both = []
+            for gate, before in (("input_gate", take), ("forget_gate", keep)):
+                inputs = torch.cat([hidden, torch.stack([flat, before], 1)], 1)
+                value = inputs @ params[f"lstm.{gate}.weight"] + params[f"lstm.{gate}.bias"]
+                both.append(value.sigmoid().squeeze(1))
+            take, keep = both
+            weights[name] = (keep * flat - take * grad).view(weight.shape)
+            state[name] = [hidden, cell, take, keep]
+    for name in names:
+        torch.testing.assert_close(found[name], weights[name])
+
+
+def test_the_lstm_learner_starts_with_small_steps_that_forget_little(start):
+    learner, params, episode = start(LSTMLearner, n_inner_steps=1)
+
+    found = learner.adapt(params, episode.support, **CLASSES)
+
+    kept = found["layer0"] / params["layer0"]
+    assert 0.9 < kept.median() < 1.0
+
+
+def read_as_one_sequence(learner, params, sequence):
+    """SNAIL's blocks over a whole sequence, as the paper writes them; the last output."""
+
+    def apply(name, inputs):
+        return inputs @ params[f"{name}.weight"] + params[f"{name}.bias"]
+
+    for kind, name, size, _ in learner._blocks():
+        if kind == "attention":
+            query, key, value = (apply(f"{name}.{p}", sequence) for p in ("query", "key", "value"))
+            is_later = torch.ones(len(sequence), len(sequence)).triu(1).bool()
+            scores = (query @ key.T).masked_fill(is_later, -torch.inf) / size**0.5
+            added = scores.softmax(1) @ value
+        else:
+            earlier = torch.zeros_like(sequence)
+            earlier[size:] = sequence[:-size] if size < len(sequence) else earlier[size:]
+            taps = torch.cat([earlier, sequence], dim=1)
+            added = apply(f"{name}.filter", taps).tanh() * apply(f"{name}.gate", taps).sigmoid()
+        sequence = torch.cat([sequence, added], dim=1)
+    return apply("snail.out", sequence[-1])
+
+
+def test_snail_reads_the_support_and_each_row_as_one_causal_sequence():
+    learner = SNAIL(width=4, max_rows=7, network=NETWORK)
+    params = {name: param.double() for name, param in learner.init_params(0).items()}
+    generator = torch.Generator().manual_seed(0)
+    sequence = torch.randn(6, 11, generator=generator).double()
+    last = torch.randn(3, 11, generator=generator).double()
+
+    found = learner._read(params, sequence, torch.ones(6).double(), last)
+
+    for row, output in zip(last, found, strict=True):
+        whole = torch.cat([sequence, row.unsqueeze(0)])
+        torch.testing.assert_close(output, read_as_one_sequence(learner, params, whole))
+
+
+def test_snails_blocks_are_those_of_the_paper():
+    learner = SNAIL(n_slots=5, max_rows=25, network={"kind": "convolutional"})
+
+    shapes = {name: tuple(param.shape) for name, param in learner.init_params(0).items()}
+
+    # AttentionBlock(64, 32), TCBlock(NK + 1, 128), (256, 128), TCBlock, (512, 256), for NK = 25
+    assert learner.dilations == [2, 4, 8, 16, 32]
+    first = 64 + 6
+    assert shapes["snail.attention0.key.weight"] == (first, 64)
+    assert shapes["snail.attention0.value.weight"] == (first, 32)
+    assert shapes["snail.dense0.2.filter.weight"] == (2 * (first + 32), 128)
+    assert shapes["snail.attention1.key.weight"][1] == 256
+    assert shapes["snail.attention1.value.weight"][1] == 128
+    assert shapes["snail.attention2.key.weight"][1] == 512
+    assert shapes["snail.out.weight"] == (first + 32 + 2 * 5 * 128 + 128 + 256, 6)
+
+
+def test_the_graph_network_ignores_the_order_of_support_rows(start):
+    learner, params, episode = start(GraphNetwork, n_features=4)
+    order = torch.tensor([3, 1, 5, 0, 2, 4])
+    per_row = ("X", "weight", "target", "membership")
+    support = {n: t[order] if n in per_row else t for n, t in episode.support.items()}
+
+    found = [
+        learner.predict(
+            params, learner.adapt(params, rows, **CLASSES), rows, episode.query, **CLASSES
+        )
+        for rows in (episode.support, support)
+    ]
+
+    torch.testing.assert_close(*found)
+
+
+def test_the_adjacency_has_no_loops_and_sums_to_one(start):
+    learner, params, episode = start(GraphNetwork, n_features=4)
+    nodes = torch.randn(2, 5, 5 + 6, generator=torch.Generator().manual_seed(0)).double()
+    is_there = torch.tensor([1.0, 1, 1, 1, 0]).double()
+
+    found = learner._adjacency(params, 0, nodes, is_there.expand(2, 5), is_there)
+
+    torch.testing.assert_close(found.sum(-1), torch.ones(2, 5).double())
+    assert found.diagonal(dim1=1, dim2=2).max() < 1e-9 and found[..., 4].max() < 1e-9
+
+
+def test_meta_networks_store_what_they_make_of_every_rows_gradient(start):
+    learner, params, episode = start(MetaNetworks, n_hidden=3)
+
+    state = learner.adapt(params, episode.support, **CLASSES)
+
+    base = {n.removeprefix("base."): p for n, p in params.items() if n.startswith("base.")}
+    own = {"head": base["head"], "head_bias": base["head_bias"]}
+    for i in range(6):
+        rows = {name: episode.support[name][i : i + 1] for name in ("X", "target")}
+        row_own = leaves(own)
+        loss = loss_of({**base, **row_own}, rows)
+        head_grad, bias_grad = torch.autograd.grad(loss, row_own.values())
+        grads = torch.cat([head_grad, bias_grad.unsqueeze(0)])
+        seen = torch.stack(
+            [
+                torch.where(
+                    grads.abs() >= torch.e**-10,
+                    grads.abs().clamp(min=1e-30).log() / 10,
+                    torch.tensor(-1.0).double(),
+                ),
+                torch.where(grads.abs() >= torch.e**-10, grads.sign(), torch.e**10 * grads),
+            ],
+            -1,
+        )
+        for layer in range(3):
+            name = f"weight_learner{layer}"
+            seen = seen @ params[f"{name}.weight"] + params[f"{name}.bias"]
+            seen = seen.relu() if layer < 2 else seen
+        torch.testing.assert_close(state["fast_heads"][i], seen.squeeze(-1))
+
+
+def test_meta_networks_read_fast_heads_by_cosine(start):
+    learner, params, episode = start(MetaNetworks, n_hidden=3)
+    state = learner.adapt(params, episode.support, **CLASSES)
+
+    found = learner.predict(params, state, episode.support, episode.query, **CLASSES)
+
+    base = {n.removeprefix("base."): p for n, p in params.items() if n.startswith("base.")}
+    fast = {n.removeprefix("fast."): p for n, p in state.items() if n.startswith("fast.")}
+    slow = {
+        n.removeprefix("representation."): p
+        for n, p in params.items()
+        if n.startswith("representation.")
+    }
+    hidden = episode.query["X"].flatten(1)
+    for layer in ("layer0", "layer1"):
+        hidden = sum((hidden @ w[layer] + w[f"{layer}_bias"]).relu() for w in (slow, fast))
+    for i, row in enumerate(hidden):
+        read = functional.cosine_similarity(row, state["keys"], dim=1).softmax(0)
+        head = torch.einsum("m,mfo->fo", read, state["fast_heads"])
+        one = {"X": episode.query["X"][i : i + 1]}
+        embedded = embed(base, one)
+        expected = embedded @ (base["head"] + head[:-1]) + base["head_bias"] + head[-1]
+        torch.testing.assert_close(found[i], expected[0, :3])
+
+
+@pytest.mark.parametrize("learner_class", [SNAIL, GraphNetwork, MetaNetworks])
+def test_slots_are_drawn_for_every_episode(start, learner_class):
+    learner, _, episode = start(learner_class)
+    stacked = stack_episodes([episode] * 8)
+
+    found = learner.draw_chance(stacked, torch.Generator().manual_seed(0)).support["slots"]
+
+    assert found.shape == (8, learner.n_slots)
+    assert (found.sort(1).values == torch.arange(learner.n_slots)).all()
+    assert len({tuple(row) for row in found.tolist()}) > 1
+    assert isinstance(stacked, Episode) and "slots" not in stacked.support

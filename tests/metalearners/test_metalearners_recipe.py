@@ -1,0 +1,100 @@
+"""The recipe in CONTRIBUTING.md, followed: its learner keeps what all learners promise."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from autometa.episodes import stack_episodes
+from autometa.knowledge import Initialisation
+from autometa.metalearners import METALEARNERS
+from autometa.metatraining import Budget, meta_train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    return text[text.index("## A new meta-learner") : text.index("## A new family")]
+
+
+@pytest.fixture
+def listed(recipe, monkeypatch):
+    """Run the recipe's code, and list its learner as step 6 says."""
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", recipe, re.DOTALL).group(1), names)
+    monkeypatch.setitem(METALEARNERS, "ridge", names["RidgeLearner"])
+    return "ridge"
+
+
+def test_the_steps_are_numbered_and_the_files_they_name_are_there(recipe):
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. \*\*", recipe, re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 8
+
+    folders = ("", "autometa/metalearners", "tests/metalearners")
+    for name in re.findall(r"`([\w/]+\.py)`", recipe):
+        assert any((ROOT / folder / name).is_file() for folder in folders), name
+    for name in re.findall(r"\]\(([\w/-]+\.md)\)", recipe):
+        assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("kind", ["columns", "mlp", "convolutional"])
+@pytest.mark.parametrize("n_classes", [3, None])
+def test_its_learner_runs_through_the_outer_loop(
+    listed, make_any_learner, make_any_episode, kind, n_classes
+):
+    learner = make_any_learner(listed, kind)
+
+    class Batches:
+        def __getitem__(self, number):
+            drawn = [make_any_episode(kind, i, n_classes=n_classes, double=False) for i in (0, 1)]
+            return stack_episodes(drawn)
+
+    losses = []
+    params, _ = meta_train(
+        learner,
+        Batches(),
+        Budget(n_steps=12),
+        seed=0,
+        n_workers=0,
+        meta_lr=0.2,
+        on_progress=lambda progress: losses.append(progress["loss"]),
+    )
+
+    assert losses[-1] < losses[0]
+    assert set(params) == set(learner.init_params(0))
+
+
+def test_its_learner_is_kept_as_an_artefact(listed, make_any_learner, make_any_episode, tmp_path):
+    learner, episode = make_any_learner(listed, "columns"), make_any_episode("columns")
+    params = learner.init_params(0)
+    config = {"network": learner.network}
+    Initialisation(params, listed, config, {"tasks": []}).save(tmp_path)
+
+    loaded = Initialisation.load(tmp_path)
+
+    support = {name: tensor.float() for name, tensor in episode.support.items()}
+    expected, found = (
+        owner.propose(values, support, is_regression=False)
+        for owner, values in ((learner, params), (loaded.learner, loaded.params))
+    )
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_python_block_of_the_page_runs():
+    page = (ROOT / "docs" / "meta-learners.md").read_text("utf-8")
+    names = {}
+
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), names)
+
+    assert names["numbers"].shape == (100, 1)
+
+
+def test_the_page_names_every_learner():
+    page = (ROOT / "docs" / "meta-learners.md").read_text("utf-8")
+
+    named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+    assert named == set(METALEARNERS) - {"random_weights"}

@@ -1,0 +1,75 @@
+"""Every learner is meta-trained on tables, kept, and serves an estimator where it says so."""
+
+import numpy as np
+import pytest
+import torch
+
+from autometa.families import adapted_network
+from autometa.knowledge import Initialisation
+from autometa.metalearners import METALEARNERS
+from autometa.metatraining import Budget, build_initialisation, is_meta_dev
+
+NAMES = [name for name in METALEARNERS if name != "random_weights"]
+NETWORK = {"n_hidden": 8, "n_token": 8, "n_layers": 1}
+DEV = next(name for name in "abcdefghijklmnopqrstuvwxyz" if is_meta_dev(name))
+TRAIN = [name for name in "abcdefghijklmnopqrstuvwxyz" if not is_meta_dev(name)]
+
+
+@pytest.fixture(scope="module")
+def trained(make_tasks):
+    """Meta-train each learner for two steps, once."""
+    done = {}
+
+    def train(name):
+        if name not in done:
+            done[name] = build_initialisation(
+                make_tasks(DEV, *TRAIN[:2]),
+                Budget(n_steps=2),
+                learner_name=name,
+                learner_config={"network": NETWORK},
+                batch_size=2,
+                n_workers=0,
+            )
+        return done[name]
+
+    return train
+
+
+ONE_OF_A_KIND = ("reptile", "protonet", "snail")
+SOME = [
+    name if name in ONE_OF_A_KIND else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
+]
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_a_learner_is_meta_trained_on_tables_and_kept(trained, name, tmp_path):
+    found = trained(name)
+
+    first = found.learner.init_params(0)
+    assert any(not torch.equal(param, first[key]) for key, param in found.params.items())
+    assert all(torch.isfinite(param).all() for param in found.params.values())
+    assert np.isfinite(found.provenance["curve"][-1]["classes_adapted"])
+
+    found.save(tmp_path)
+    loaded = Initialisation.load(tmp_path)
+    assert loaded.learner_name == name
+    torch.testing.assert_close(loaded.params, found.params, rtol=0, atol=0)
+
+
+PROPOSING = [name for name in NAMES if METALEARNERS[name]().proposes_weights]
+
+
+@pytest.mark.parametrize("n_classes", [3, None])
+@pytest.mark.parametrize("name", PROPOSING)
+def test_what_proposes_weights_is_adapted_by_the_network_family(make_encoded_task, name, n_classes):
+    task = make_encoded_task(n_classes=n_classes)
+    config = {"network": NETWORK}
+    params = METALEARNERS[name](**config).init_params(0)
+    initialisation = Initialisation(params, name, config, {"tasks": []})
+
+    for optimiser in ("adamw", "learned_sgd"):
+        config = {**adapted_network.DEFAULT_CONFIG, "optimiser": optimiser}
+        model = adapted_network.adapt_model(
+            task, initialisation, config, n_steps=2, n_bags=1, seed=0, device="cpu"
+        )
+        assert np.isfinite(model.predict(task.X)).all()

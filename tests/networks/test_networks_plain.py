@@ -1,0 +1,154 @@
+"""The perceptron and the convolutional network against torch's own layers."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from autometa.episodes import make_array_rows
+from autometa.exceptions import InvalidInputError
+from autometa.networks import MLP, NETWORKS, Convolutional, make_network
+
+
+def rows_of(n_rows=7, shape=(1, 8, 8), n_classes=3, seed=0, weight=None):
+    X = torch.randn(n_rows, *shape, generator=torch.Generator().manual_seed(seed))
+    return make_array_rows(X, torch.arange(n_rows) % n_classes, weight, n_classes=n_classes)
+
+
+def batch_norm(hidden, weights, name):
+    return functional.batch_norm(
+        hidden, None, None, weights[f"{name}_gain"], weights[f"{name}_shift"], training=True
+    )
+
+
+def test_the_perceptron_is_that_of_torchs_layers():
+    network, rows = MLP(n_inputs=64, hidden=(6, 5)), rows_of()
+    weights = network.init_params(0)
+    weights["layer0_gain"] = torch.rand(6)
+
+    found = network.embed(weights, rows)
+
+    expected = rows["X"].flatten(1)
+    for name in ("layer0", "layer1"):
+        expected = functional.linear(expected, weights[name].T)
+        expected = batch_norm(expected, weights, name).relu()
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("pooling", [True, False])
+def test_the_convolutional_network_is_that_of_torchs_layers(pooling):
+    network = Convolutional(n_filters=5, n_blocks=2, image_size=8, pooling=pooling)
+    rows, weights = rows_of(), network.init_params(0)
+
+    found = network.embed(weights, rows)
+
+    expected = rows["X"]
+    for name in ("block0", "block1"):
+        stride = 1 if pooling else 2
+        expected = functional.conv2d(expected, weights[name], stride=stride, padding=1)
+        expected = batch_norm(expected, weights, name).relu()
+        expected = functional.max_pool2d(expected, 2) if pooling else expected
+    expected = expected.flatten(1) if pooling else expected.mean((2, 3))
+    torch.testing.assert_close(found, expected)
+    assert found.shape == (7, network.n_features)
+
+
+def test_without_normalisation_layers_have_biases():
+    network = MLP(n_inputs=64, hidden=(6,), norm=False)
+    rows, weights = rows_of(), network.init_params(0)
+
+    found = network.embed(weights, rows)
+
+    expected = functional.linear(rows["X"].flatten(1), weights["layer0"].T, weights["layer0_bias"])
+    torch.testing.assert_close(found, expected.relu())
+
+
+@pytest.mark.parametrize("make", [MLP, Convolutional])
+def test_a_row_of_weight_2_counts_as_two_rows(make):
+    options = {"n_inputs": 64, "hidden": (4,)} if make is MLP else {"image_size": 8, "n_blocks": 2}
+    network = make(**options)
+    weights, rows = network.init_params(0), rows_of(4)
+    twice = make_array_rows(
+        torch.cat([rows["X"], rows["X"][:1]]), torch.tensor([0, 1, 2, 0, 0]), n_classes=3
+    )
+    weighted = {**rows, "weight": torch.tensor([2.0, 1, 1, 1])}
+
+    found = network.embed(weights, weighted)
+
+    torch.testing.assert_close(found, network.embed(weights, twice)[:4], rtol=1e-4, atol=1e-5)
+
+
+def test_without_transduction_a_row_is_predicted_as_if_it_were_alone():
+    network = MLP(n_inputs=64, hidden=(6, 5), transductive=False)
+    support, query = rows_of(5), rows_of(4, seed=1)
+    weights = network.propose(network.init_params(0), support, is_regression=False)
+
+    together = network.predict(weights, support, query, is_regression=False)
+
+    for i in range(4):
+        one = {**query, "X": query["X"][i : i + 1], "weight": query["weight"][i : i + 1]}
+        alone = network.predict(weights, support, one, is_regression=False)
+        torch.testing.assert_close(alone[0], together[i], rtol=1e-4, atol=1e-5)
+    transductive = MLP(n_inputs=64, hidden=(6, 5))
+    assert not torch.allclose(
+        transductive.predict(weights, support, query, is_regression=False), together
+    )
+
+
+def test_fast_weights_add_what_they_make_of_every_layers_input():
+    network, rows = MLP(n_inputs=64, hidden=(6, 5)), rows_of()
+    slow, fast = network.init_params(0), network.init_params(1)
+
+    found = network.embed(slow, rows, fast=fast)
+
+    hidden = rows["X"].flatten(1)
+    for name in ("layer0", "layer1"):
+        hidden = sum(batch_norm(hidden @ w[name], w, name).relu() for w in (slow, fast))
+    torch.testing.assert_close(found, hidden, rtol=1e-4, atol=1e-5)
+
+
+def test_slots_say_which_column_of_the_head_a_class_gets():
+    network, support = MLP(n_inputs=64, hidden=(6,), n_slots=4), rows_of()
+    params = network.init_params(0)
+
+    slots = torch.tensor([3, 0, 2, 1])
+    found = network.propose(params, {**support, "slots": slots}, is_regression=False)
+
+    torch.testing.assert_close(found["head"], params["head"][:, [3, 0, 2]])
+
+
+def test_a_shared_head_starts_equal_for_all_classes():
+    network, support = MLP(n_inputs=64, hidden=(6,), head="shared"), rows_of(n_classes=7)
+
+    weights = network.propose(network.init_params(0), support, is_regression=False)
+
+    assert weights["head"].shape == (6, 7)
+    assert (weights["head"] == weights["head"][:, :1]).all()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"kind": "magic"}, "kind must be one of"),
+        ({"kind": "mlp", "head": "magic"}, "head must be one of"),
+        ({"kind": "mlp", "n_slots": 0}, "n_slots must be >= 1"),
+        ({"kind": "columns", "head": "slots"}, "head must be 'ridge' or None"),
+    ],
+)
+def test_what_is_no_network_is_refused(config, message):
+    with pytest.raises(InvalidInputError, match=message):
+        make_network(config, default_kind="mlp")
+
+
+@pytest.mark.parametrize("kind", list(NETWORKS))
+def test_shapes_of_elements_broadcast_against_proposed_weights(kind, make_episode):
+    network = make_network({"kind": kind}, default_kind="mlp")
+    support = rows_of(shape=(1, 28, 28)) if kind in ("mlp", "convolutional") else None
+    support = make_episode().support if support is None else support
+
+    weights = network.propose(network.init_params(0), support, is_regression=False)
+
+    assert set(network.adapted) == set(network.element_shapes) <= set(weights)
+    for name, shape in network.element_shapes.items():
+        if kind in ("look_up", "columns"):
+            assert torch.broadcast_shapes(shape, weights[name].shape) == weights[name].shape
+    assert network.embed(weights, support).shape[1] == network.n_features
