@@ -5,6 +5,8 @@ Every function fits a model of its library until ``should_stop()`` and returns t
 
 from itertools import count
 
+from autometa.families._registry import import_extra
+
 #: Steps of the first chunk; every further one is as large as all before it.
 FIRST_CHUNK = 10
 
@@ -33,11 +35,11 @@ def _grow_by_warm_start(model, Z, y, should_stop, options, steps_name):
 
 def grow_lightgbm(model, Z, y, should_stop, options):
     """Add LightGBM's trees until told to stop."""
-    from lightgbm.callback import EarlyStopException
+    lightgbm = import_extra("lightgbm", "lightgbm")
 
     def stop(env):
         if should_stop():
-            raise EarlyStopException(env.iteration, [])
+            raise lightgbm.callback.EarlyStopException(env.iteration, [])
 
     model.fit(Z, y, callbacks=[stop], **options)
     return model.booster_.current_iteration()
@@ -56,9 +58,9 @@ def grow_catboost(model, Z, y, should_stop, options):
 
 def grow_xgboost(model, Z, y, should_stop, options):
     """Add XGBoost's trees until told to stop."""
-    from xgboost.callback import TrainingCallback
+    xgboost = import_extra("xgboost", "xgboost")
 
-    class Stop(TrainingCallback):
+    class Stop(xgboost.callback.TrainingCallback):
         def after_iteration(self, model, epoch, evals_log):
             return should_stop()
 
