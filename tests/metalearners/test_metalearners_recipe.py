@@ -84,7 +84,7 @@ def test_its_learner_is_kept_as_an_artefact(listed, make_any_learner, make_any_e
 
 
 def test_the_python_block_of_the_page_runs():
-    page = (ROOT / "docs" / "meta-learners.md").read_text("utf-8")
+    page = (ROOT / "autometa" / "metalearners" / "README.md").read_text("utf-8")
     names = {}
 
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), names)
@@ -93,7 +93,7 @@ def test_the_python_block_of_the_page_runs():
 
 
 def test_the_page_names_every_learner():
-    page = (ROOT / "docs" / "meta-learners.md").read_text("utf-8")
+    page = (ROOT / "autometa" / "metalearners" / "README.md").read_text("utf-8")
 
     named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
 
