@@ -142,7 +142,7 @@ class _Session:
 
     def __init__(self, folder, n_threads, seed, memory_mb, unlimited_s, keep_predictions):
         now = datetime.datetime.now(datetime.UTC)
-        self.name = f"{now:%Y%m%dT%H%M%S}-{os.getpid()}"
+        self.name = f"{now:%Y%m%dT%H%M%S%f}-{os.getpid()}"
         self.folder, self.file = Path(folder), RunsFile(folder, self.name)
         self.n_threads, self.seed = n_threads, seed
         self.memory_mb, self.unlimited_s = memory_mb, unlimited_s

@@ -35,7 +35,7 @@ BAD_TABLES = {
 BAD_ARGUMENTS = {
     "time_limit": (-1, "time_limit must be a number of seconds >= 0"),
     "n_trials": (-1, "n_trials must be an int >= 0"),
-    "families": (["lightgbm"], "families must be 'auto' or a list of"),
+    "families": (["forest"], "families must be 'auto' or a list of"),
     "metric": ("f1", "metric must be one of neg_log_loss"),
     "cv": (1, "cv must be None, an int >= 2"),
     "knowledge": (3, "knowledge must be 'default', a folder"),

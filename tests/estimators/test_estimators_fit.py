@@ -376,7 +376,7 @@ def test_mean_probabilities_come_to_the_weighted_shares_of_the_classes(make_mode
 
     for weight, share in (({0: 0.1}, 5 / 155), (None, 0.25), ("balanced", 0.5), ({0: 10}, 50 / 65)):
         model = make_model(0, knowledge="default", class_weight=weight).fit(X, y)
-        assert predict(model, X)[:, 0].mean() == pytest.approx(share, abs=0.08)
+        assert predict(model, X)[:, 0].mean() == pytest.approx(share, abs=0.1)
 
 
 def test_class_weights_move_probability_where_the_class_is(make_model):
