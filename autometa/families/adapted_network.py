@@ -22,6 +22,8 @@ MAX_STEP_ROWS = 512
 MAX_CONTEXT_ROWS = 2_048
 #: Cells that the proposal reads; rows are capped accordingly.
 MAX_PROPOSAL_CELLS = 4_000_000
+#: Pairs of rows that a CPU compares at once; with more, memory is what takes the time.
+MAX_PAIRS = 2**20
 #: Steps after which a learning curve has a point.
 REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 300)
 
@@ -275,7 +277,11 @@ class NetworkRun:
             fixed = {name: t for name, t in self.weights.items() if name not in anchor}
             grad = partial(_support_grad, is_regression=self.task.is_regression)
             per_fold = torch.func.vmap(grad, in_dims=(0, 0, 0, 0, None))
-            per_config = torch.func.vmap(per_fold, in_dims=(0, 0, None, None, 0))
+            per_config = torch.func.vmap(
+                per_fold,
+                in_dims=(0, 0, None, None, 0),
+                chunk_size=self._chunk_size(support["weight"].shape[1]),
+            )
             loss_hyper = {name: self._hyper[name] for name in ("dropout", "label_smoothing")}
             grads = per_config(adapted, fixed, support, noise, loss_hyper)
             moved, self._moments = _descend(
@@ -307,9 +313,17 @@ class NetworkRun:
             return found.softmax(-1)
 
         per_fold = torch.func.vmap(outputs)
+        size = self._chunk_size(max(contexts["weight"].shape[1], X.shape[1]))
+        per_config = torch.func.vmap(per_fold, in_dims=(0, None, None), chunk_size=size)
         with torch.no_grad():
-            found = torch.func.vmap(per_fold, in_dims=(0, None, None))(self.weights, contexts, X)
+            found = per_config(self.weights, contexts, X)
         return found.double().cpu().numpy()
+
+    def _chunk_size(self, n_rows):
+        """Configurations computed at once: on a CPU as many as its caches gain from."""
+        if self.device != "cpu":
+            return None
+        return max(1, MAX_PAIRS // (len(self.train_weight) * n_rows**2))
 
     def drop(self, dropped):
         """Stop adapting configurations.
