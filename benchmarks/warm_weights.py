@@ -179,12 +179,15 @@ def count_runs(steps_file, quality_file, split):
 
 
 def _by_seed(rows, checksum):
-    """Summarise every seed by itself: the median over two seeds is only their mean."""
+    """Summarise every seed by itself, then all pairs of task and seed as so many tasks."""
     tables = {
         seed: warm_steps.compare([row for row in rows if row["seed"] == seed], checksum=checksum)
         for seed in sorted({row["seed"] for row in rows})
     }
-    return {seed: warm_steps.summarise(t)["all"] for seed, t in tables.items() if len(t)}
+    tables = {seed: table for seed, table in tables.items() if len(table)}
+    if tables:
+        tables["all pairs"] = pd.concat(tables.values(), ignore_index=True)
+    return {seed: warm_steps.summarise(table)["all"] for seed, table in tables.items()}
 
 
 def print_figures(figures):

@@ -371,12 +371,24 @@ def test_class_weights_move_probability_where_classes_overlap(make_model, n_tria
     assert (np.diff(means) > 0).all(), means
 
 
-def test_mean_probabilities_come_to_the_weighted_shares_of_the_classes(make_model):
+@pytest.mark.parametrize(
+    ("weight", "share"),
+    [
+        ({0: 0.1}, 5 / 155),
+        (None, 0.25),
+        ("balanced", 0.5),
+        pytest.param(
+            *({0: 10}, 50 / 65),
+            marks=pytest.mark.xfail(strict=True, reason="the model card: .68 where .77 is due"),
+        ),
+    ],
+)
+def test_mean_probabilities_come_to_the_weighted_shares_of_the_classes(make_model, weight, share):
     X, y = overlapping_classes(200)
 
-    for weight, share in (({0: 0.1}, 5 / 155), (None, 0.25), ("balanced", 0.5), ({0: 10}, 50 / 65)):
-        model = make_model(0, knowledge="default", class_weight=weight).fit(X, y)
-        assert predict(model, X)[:, 0].mean() == pytest.approx(share, abs=0.1)
+    model = make_model(0, knowledge="default", class_weight=weight).fit(X, y)
+
+    assert predict(model, X)[:, 0].mean() == pytest.approx(share, abs=0.08)
 
 
 def test_class_weights_move_probability_where_the_class_is(make_model):
