@@ -71,6 +71,7 @@ def test_a_small_run_gives_figures_for_steps_and_quality(
         sum(part["n_runs"] for part in figures["steps_by_seed"].values())
         == (figures["steps"]["all"]["n_runs"])
     )
+    assert figures["steps_of_all_pairs"]["n_tasks"] == figures["steps"]["all"]["n_runs"]
     assert set(figures["quality"]["log_loss"]) == set(warm_quality.METHODS)
     assert figures["quality"]["rmse"]["linear"]["n_tasks"] == 1
     assert all(run["n_failed"] == 0 for run in figures["quality"]["runs"].values())
