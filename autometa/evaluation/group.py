@@ -61,9 +61,14 @@ class FoldScorer:
         return np.mean(per_fold, axis=1)
 
     def score(self, prediction, fold):
-        """Return the score of one fold's predictions, of shape (n_valid, ...)."""
-        size = self._sizes[fold]
-        return self.metric.score(self._y[fold], prediction[:size], self._weight[fold])
+        """Return the score of one fold's predictions, of shape (n_valid, ...); NaN for others.
+
+        A network that diverges predicts no finite numbers.
+        """
+        prediction = prediction[: self._sizes[fold]]
+        if not np.isfinite(prediction).all():
+            return np.nan
+        return self.metric.score(self._y[fold], prediction, self._weight[fold])
 
 
 def evaluate_group(

@@ -136,6 +136,9 @@ class _Group:
         pruned = []
         for index, score, prediction in zip(indices, scores, predictions, strict=True):
             trial, curve = self.trials[index], self.curves[index]
+            if not np.isfinite(score):  # it has diverged
+                pruned.append(True)
+                continue
             if n_steps not in curve:
                 if score > max(curve.values(), default=-np.inf):
                     self.predictions[index] = prediction
@@ -153,17 +156,16 @@ class _Group:
         for trial, curve, prediction, is_pruned in zip(
             self.trials, self.curves, self.predictions, self.is_pruned, strict=True
         ):
-            scores = {step: score for step, score in curve.items() if np.isfinite(score)}
-            if not scores:
+            if not curve:
                 told.append(study.tell(trial, state=TrialState.FAIL))
                 continue
-            best_step = max(scores, key=scores.get)
+            best_step = max(curve, key=curve.get)
             trial.set_user_attr("autometa:n_steps", best_step)
             if "autometa:origin" not in trial.user_attrs:
                 trial.set_user_attr("autometa:origin", "sampler")
             if is_pruned:
                 told.append(study.tell(trial, state=TrialState.PRUNED))
             else:
-                told.append(study.tell(trial, scores[best_step]))
+                told.append(study.tell(trial, curve[best_step]))
                 candidates.append((told[-1], best_step, prediction))
         return told, candidates

@@ -101,6 +101,7 @@ def test_the_score_of_numbers_is_by_hand():
     found = scorer.scores(np.array([[[0.0, 99.0], [2.0, 2.0]]]))
 
     assert found.tolist() == pytest.approx([-(1.0 + 1.0) / 2])
+    assert np.isnan(scorer.scores(np.array([[[0.0, 99.0], [2.0, np.nan]]])))
 
 
 def test_very_long_folds_are_scored_on_a_part(monkeypatch, make_encoded_task, make_thirds):
