@@ -7,6 +7,7 @@ from autometa.estimators import AutoMetaClassifier, AutoMetaRegressor, load
 __all__ = [
     "AutoMetaClassifier",
     "AutoMetaRegressor",
+    "Family",
     "Knowledge",
     "MetaSampler",
     "load",
@@ -16,6 +17,7 @@ __all__ = [
 
 # Imported when first used: they need packages that take long to load.
 _LATER = {
+    "Family": "autometa.families",
     "Knowledge": "autometa.knowledge",
     "MetaSampler": "autometa.search",
     "suggest": "autometa.search",

@@ -57,5 +57,9 @@ class DroppedColumnsWarning(UserWarning):
     """Columns were left out of the encoding because they identify rows."""
 
 
+class FamilyWarning(UserWarning):
+    """A trial of a user's own estimator failed; the message says how."""
+
+
 class SpaceWarning(UserWarning):
     """A configuration was changed to fit a search space; the message says how."""

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = [
-    {"exceptions"},
+    {"exceptions", "_repeats"},
     {"space", "_random", "_device", "_deadline", "_metrics"},
     {"tasks", "episodes"},
     {"metafeatures", "encoding", "networks"},

@@ -165,7 +165,7 @@ class AutoMetaEstimator(BaseEstimator):
         self.proposals_ = [proposals[0].first()]
         if self.n_trials == 0:
             return
-        n_threads = count_threads(rows.X.shape)
+        n_threads, units = count_threads(rows.X.shape), getattr(self, "_units_", None)
         found = run_search(
             task,
             folds,
@@ -174,7 +174,9 @@ class AutoMetaEstimator(BaseEstimator):
             metric=self._metric_in_units(metric),
             initialisation=initialisation,
             proposals=proposals,
-            models=partial(FoldModels, rows.X, task, folds, seed=seed, n_threads=n_threads),
+            models=partial(
+                FoldModels, rows.X, task, folds, seed=seed, n_threads=n_threads, units=units
+            ),
             callbacks=self.callbacks,
             pace=pace,
             verbose=self.verbose,

@@ -11,7 +11,7 @@ AUTO_FAMILIES = ("adapted_network",)
 
 
 def find_families(families):
-    """List the families that ``families`` names, in the order of their first trials."""
+    """List the families that ``families`` names or holds, in the order of their first trials."""
     from autometa.families import EXTRAS
 
     if families != "auto":
@@ -26,7 +26,7 @@ def check_options(estimator):
         raise InvalidInputError(
             f"n_trials must be an int >= 0, or None for as many as fit the time, got {n_trials!r}."
         )
-    _check_families(estimator.families)
+    _check_families(estimator.families, is_regression=estimator._kind == "regression")
     if estimator.on_known_task not in ON_KNOWN_TASK:
         raise InvalidInputError(
             f"on_known_task must be one of {list(ON_KNOWN_TASK)}, got {estimator.on_known_task!r}."
@@ -52,17 +52,15 @@ def check_options(estimator):
         )
 
 
-def _check_families(families):
-    from autometa.families import EXTRAS, FAMILIES, import_extra
+def _check_families(families, *, is_regression):
+    from autometa.families import EXTRAS, check_families, import_extra
 
     if families == "auto" and isinstance(families, str):
         return
-    if isinstance(families, str) or not families or not set(families) <= set(FAMILIES):
-        raise InvalidInputError(
-            f"families must be 'auto' or a list of {list(FAMILIES)}, got {families!r}."
-        )
-    for name in set(families) & set(EXTRAS):
-        import_extra(name, name)
+    check_families(families, is_regression=is_regression)
+    for name in EXTRAS:
+        if name in families:
+            import_extra(name, name)
 
 
 def _is_int(value):

@@ -94,12 +94,15 @@ def save(estimator, folder):
     write_files(Path(folder), {**files, DESCRIPTION: text.encode()})
 
 
-def load(folder):
+def load(folder, *, trusted=()):
     """Read an estimator that ``save`` wrote; it predicts to the same bits, on any machine.
 
     Parameters
     ----------
     folder : str or path
+    trusted : list of str, default=()
+        Full names of further types that the models may consist of, such as
+        ``"my_package.MyClassifier"`` of an own :class:`autometa.Family`. Loading runs their code.
 
     Returns
     -------
@@ -110,7 +113,8 @@ def load(folder):
     Raises
     ------
     ArtefactError
-        Where the folder holds no estimator, or a foreign, corrupted or unreadable one.
+        Where the folder holds no estimator, or a foreign, corrupted or unreadable one, or models of
+        types that are not trusted; the message names them.
 
     Examples
     --------
@@ -127,6 +131,11 @@ def load(folder):
     """
     from autometa.knowledge import read_description
 
+    if isinstance(trusted, str) or not all(isinstance(name, str) for name in trusted):
+        raise InvalidInputError(
+            f"trusted must be a list of full names of types, got {trusted!r}. "
+            "Give e.g. ['my_package.MyClassifier']."
+        )
     folder = Path(folder)
     described = read_description(
         folder / DESCRIPTION,
@@ -142,31 +151,35 @@ def load(folder):
                 f"{folder} is corrupted: its content does not match its checksum. "
                 "Copy it again, or fit and save anew."
             )
-        return _restore(described, safetensors.load(tensors), _read_tables(*tables))
+        return _restore(described, safetensors.load(tensors), _read_tables(trusted, *tables))
     except ArtefactError:
         raise
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ArtefactError(f"{folder} holds no complete estimator: {error!r}.") from error
 
 
-def _read_tables(content=None):
-    """Read models of tables, refusing types that none of ours consists of."""
+def _read_tables(trusted, content=None):
+    """Read models of tables, refusing types that none of ours consists of and none named."""
     if content is None:
         return []
     import skops.io
 
     found = skops.io.get_untrusted_types(data=content)
-    foreign = [
-        name
-        for name in found
-        if name not in TRUSTED_TYPES and not name.startswith(TRUSTED_PREFIXES)
-    ]
+    ours = TRUSTED_TYPES.union(trusted)
+    foreign = [n for n in found if n not in ours and not n.startswith(TRUSTED_PREFIXES)]
     if foreign:
         raise ArtefactError(
-            f"The models hold types that autometa does not write: {', '.join(foreign)}. "
-            "Load estimators only from those you trust."
+            f"The models hold types that autometa does not write: {', '.join(foreign)}. If they "
+            "are of a family of yours, and you trust who saved the folder, name them: "
+            f"load(folder, trusted={foreign})."
         )
-    return skops.io.loads(content, trusted=found)
+    try:
+        return skops.io.loads(content, trusted=found)
+    except (ImportError, AttributeError) as error:
+        raise ArtefactError(
+            f"The models need code that cannot be imported here: {error}. "
+            "Install or import what defines the estimators of the folder."
+        ) from error
 
 
 def _restore(described, arrays, tables):

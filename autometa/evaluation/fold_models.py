@@ -2,7 +2,7 @@
 
 import warnings
 
-from autometa.families import find_family
+from autometa.families import Family, find_family
 
 
 class FoldModels:
@@ -19,11 +19,13 @@ class FoldModels:
     valid_rows : ndarray of shape (n_folds, n_valid)
         Which rows each fold predicts.
     seed, n_threads : int
+    units : TargetUnits, optional
+        Of a numeric target; a user's own family sees it in these.
     """
 
-    def __init__(self, frame, task, folds, valid_rows, *, seed, n_threads):
+    def __init__(self, frame, task, folds, valid_rows, *, seed, n_threads, units=None):
         self.frame, self.task, self.folds, self.valid_rows = frame, task, folds, valid_rows
-        self.seed, self.n_threads = seed, n_threads
+        self.seed, self.n_threads, self.units = seed, n_threads, units
         self._prepared = {}
 
     @property
@@ -32,11 +34,13 @@ class FoldModels:
 
     def make(self, family, config):
         """Make an unfitted model whose preparation has learned from all rows."""
+        options = {"units": self.units} if isinstance(family, Family) else {}
         model = find_family(family).make(
             config,
             is_regression=self.task.is_regression,
             seed=self.seed,
             n_threads=self.n_threads,
+            **options,
         )
         model.preparation_ = self._prepare(model.preparation)[0]
         return model

@@ -4,6 +4,7 @@ from importlib import import_module
 
 from autometa.families._configs import default_config, drop_inactive, read_config
 from autometa.families._network_model import NetworkModel
+from autometa.families._own import Family, check_families
 from autometa.families._preparation import TablePreparation
 from autometa.families._registry import EXTRAS, FAMILIES, GROWING, find_family, import_extra
 from autometa.families._table_model import TableModel, spread_classes
@@ -16,6 +17,7 @@ __all__ = [
     "EXTRAS",
     "EncodedTask",
     "FAMILIES",
+    "Family",
     "Folds",
     "GROWING",
     "NetworkModel",
@@ -23,6 +25,7 @@ __all__ = [
     "TableModel",
     "TablePreparation",
     "adapt_model",
+    "check_families",
     "default_config",
     "drop_inactive",
     "find_family",

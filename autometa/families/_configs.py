@@ -2,7 +2,7 @@
 
 import math
 
-from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autometa.exceptions import InvalidInputError
 from autometa.families._registry import find_family
@@ -13,7 +13,7 @@ def read_config(family, config, *, is_regression):
 
     Parameters
     ----------
-    family : str
+    family : str or Family
     config : mapping of str to value
         May lack parameters and may hold NaN or None for inactive ones, as tables do.
     is_regression : bool
@@ -38,9 +38,9 @@ def read_config(family, config, *, is_regression):
     unknown = sorted(set(config) - set(space))
     if unknown:
         raise InvalidInputError(
-            f"{family} has no hyperparameter {unknown[0]!r}. It has {', '.join(space)}."
+            f"{found.NAME} has no hyperparameter {unknown[0]!r}. It has {', '.join(space)}."
         )
-    given = {name: value for name, value in config.items() if not _is_absent(value)}
+    given = {name: v for name, v in config.items() if not _is_absent(v, space[name])}
     given = {**default_config(family, is_regression=is_regression), **given}
     typed = {name: _as_type(given[name], space[name]) for name in space if name in given}
     return drop_inactive(typed, found.CONDITIONS)
@@ -86,8 +86,12 @@ def drop_inactive(config, conditions):
     return {name: value for name, value in config.items() if is_active(name)}
 
 
-def _is_absent(value):
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _is_absent(value, distribution):
+    if value is None:  # which may be a choice
+        return not (
+            isinstance(distribution, CategoricalDistribution) and None in distribution.choices
+        )
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _as_type(value, distribution):

@@ -1,4 +1,4 @@
-"""A table in the form that a family takes: indicators, codes, or scaled numbers without gaps."""
+"""A table in the form that a family takes: indicators, codes, numbers without gaps, or as it is."""
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         - "standardised": standardised and smoothly clipped numbers without gaps; a category is
           0/1 columns, and a column with gaps gets another that marks them.
         - "ranked": the same with normal scores of the ranks.
+        - "filled": numbers in their own units, clipped to the range of `fit`, the median in
+          gaps; a category is 0/1 columns, and a column with gaps gets another that marks them.
+        - "frame": the table as it is.
     unit_variance : bool, default=False
         Divide the numbers so that the variances of all columns add up to 1: then a kernel width
         ``gamma=1`` is what scikit-learn calls ``gamma="scale"``.
@@ -44,8 +47,12 @@ class TablePreparation(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None, sample_weight=None):
         """Learn columns, levels and scales from the rows of positive weight."""
-        self.encoder_ = TableEncoder().fit(X, sample_weight=sample_weight)
         self.divisor_ = 1.0
+        if self.form == "frame":
+            return self
+        self.encoder_ = TableEncoder().fit(X, sample_weight=sample_weight)
+        if self.form == "filled":
+            self._learn_range(self.encoder_.expand(X))
         if self.form in CHANNELS:
             has_gaps = np.isnan(self.encoder_.expand(X)).any(axis=0)
             self.has_gaps_ = has_gaps
@@ -57,6 +64,13 @@ class TablePreparation(TransformerMixin, BaseEstimator):
                 self.divisor_ = float(np.sqrt(variance)) or 1.0
         return self
 
+    def _learn_range(self, cells):
+        self.has_gaps_ = np.isnan(cells).any(axis=0)
+        finite = np.where(np.isfinite(cells), cells, np.nan)
+        finite[:, np.isnan(finite).all(axis=0)] = 0.0
+        self.low_, self.high_ = np.nanmin(finite, axis=0), np.nanmax(finite, axis=0)
+        self.median_ = np.nanmedian(finite, axis=0)
+
     def transform(self, X):
         """Bring a table with the columns of `fit` into the form.
 
@@ -65,6 +79,12 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         ndarray or DataFrame of shape (n_rows, n_columns)
         """
         check_is_fitted(self)
+        if self.form == "frame":
+            return X
+        if self.form == "filled":
+            cells = self.encoder_.expand(X)
+            filled = np.where(np.isnan(cells), self.median_, cells).clip(self.low_, self.high_)
+            return np.hstack([filled, np.isnan(cells[:, self.has_gaps_])])
         if self.form == "indicators":
             return self.encoder_.expand(X).clip(-LARGE, LARGE)
         if self.form in ("codes", "filled_codes"):

@@ -52,7 +52,7 @@ FAMILIES = _Families()
 
 
 def find_family(name):
-    """Return the module of a family.
+    """Return the module of a family; a :class:`~autometa.families.Family` is one itself.
 
     Raises
     ------
@@ -65,10 +65,14 @@ def find_family(name):
     'svm'
     >>> find_family("forest")
     Traceback (most recent call last):
-    autometa.exceptions.InvalidInputError: family must be one of adapted_network, ..., got 'forest'.
+    autometa.exceptions.InvalidInputError: family must be one of adapted_network, ..., got ...
     """
+    if hasattr(name, "NAME") and hasattr(name, "make"):
+        return name
     if not isinstance(name, str) or name not in FAMILIES:
-        raise InvalidInputError(f"family must be one of {', '.join(NAMES)}, got {name!r}.")
+        raise InvalidInputError(
+            f"family must be one of {', '.join(NAMES)}, or an autometa.Family, got {name!r}."
+        )
     return FAMILIES[name]
 
 

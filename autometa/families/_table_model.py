@@ -209,9 +209,9 @@ def spread_classes(probabilities, classes, n_classes):
 
 
 def _is_constant(Z):
-    cells = Z.iloc if hasattr(Z, "iloc") else Z
-    columns = (np.asarray(cells[:, j], dtype=np.float64) for j in range(Z.shape[1]))
-    return all(np.array_equal(c, np.full_like(c, c[0]), equal_nan=True) for c in columns)
+    if hasattr(Z, "iloc"):
+        return all(column.nunique(dropna=False) == 1 for _, column in Z.items())
+    return all(np.array_equal(c, np.full_like(c, c[0]), equal_nan=True) for c in Z.T)
 
 
 def _normalised(probabilities):

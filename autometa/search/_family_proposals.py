@@ -25,7 +25,7 @@ class FamilyProposals:
 
     Parameters
     ----------
-    family : str
+    family : str or Family
     knowledge : Knowledge or None
         What it does not hold is tried by the library's defaults.
     metafeatures : callable
@@ -37,6 +37,9 @@ class FamilyProposals:
 
     Attributes
     ----------
+    family : str
+        Its name.
+    source : str or Family
     proposed : list of dict
         The configurations given so far, with their ``family``.
     """
@@ -44,12 +47,14 @@ class FamilyProposals:
     def __init__(
         self, family, knowledge=None, metafeatures=None, *, is_regression, n_rows, seconds=None
     ):
-        self.family, self.proposed, self._search = family, [], None
+        self.source = family
+        self.family, self.proposed, self._search = find_family(family).NAME, [], None
         self._space = find_family(family).space(is_regression=is_regression)
         if family == NETWORK:
             self._default = first_config(n_rows, is_regression=is_regression)
         else:
             self._default = default_config(family, is_regression=is_regression)
+        family = self.family
         if knowledge is not None and family in knowledge.families:
             is_short = seconds is not None and seconds < MIN_SECONDS
             make = PortfolioProposer if is_short else SurrogateProposer

@@ -1,15 +1,20 @@
 """Trials of the families that fit tables: one configuration, fold after fold."""
 
+import warnings
+
 import numpy as np
 from optuna.trial import TrialState
 
-from autometa.families import find_family, read_config
+from autometa.exceptions import FamilyWarning
+from autometa.families import Family, find_family, read_config
 from autometa.search._library import Candidate
 
 #: Candidates that there must be before a first fold decides whether the others pay.
 N_BEFORE_DOUBT = 3
 #: Trials of a family whose space is so small that more would repeat themselves.
 MOST_TRIALS = {"linear": 12, "knn": 12}
+#: A family whose first trials all fail is given up after so many.
+MOST_FAILURES = 3
 
 
 class TableTrials:
@@ -27,14 +32,21 @@ class TableTrials:
     def __init__(self, *, study, models, library, pace, proposals):
         self.family, self.study, self.models = proposals.family, study, models
         self.library, self.pace, self.proposals = library, pace, proposals
-        self.n_trials = 0
+        self.n_trials = self.n_failed = 0
         self._is_regression = models.task.is_regression
-        self._space = find_family(self.family).space(is_regression=self._is_regression)
+        self._source = proposals.source
+        self._space = find_family(self._source).space(is_regression=self._is_regression)
+        self._most = MOST_TRIALS.get(self.family, np.inf) if self._space else 1
 
     def may_start(self):
         """Whether there is time, and something left to try."""
-        is_new = self.n_trials < MOST_TRIALS.get(self.family, np.inf)
-        return is_new and self.pace.may_fit(self.family, self.models.task, self.models.n_folds)
+        is_new = self.n_trials < self._most
+        is_hopeless = self.n_trials == self.n_failed >= MOST_FAILURES
+        return (
+            is_new
+            and not is_hopeless
+            and self.pace.may_fit(self.family, self.models.task, self.models.n_folds)
+        )
 
     def run(self, n_most):
         """Run one trial; return the frozen trials told."""
@@ -50,7 +62,7 @@ class TableTrials:
         for name, value in attrs.items():
             trial.set_user_attr(name, value)
         given = {name: trial.params[long] for name, long in names.items()}
-        config = read_config(self.family, given, is_regression=self._is_regression)
+        config = read_config(self._source, given, is_regression=self._is_regression)
         try:
             candidate = self._evaluate(trial, config)
         except BaseException:
@@ -58,6 +70,7 @@ class TableTrials:
             raise
         self.proposals.tell(config, None if candidate is None else candidate.score)
         if candidate is None:
+            self.n_failed += 1
             return [self.study.tell(trial, state=TrialState.FAIL)]
         if len(candidate.models) < self.models.n_folds:
             trial.report(candidate.score, 0)
@@ -71,16 +84,16 @@ class TableTrials:
         fitted, predictions = [], []
         with self.pace.fitting(self.family, n_folds) as limits:
             for fold in range(n_folds):
-                model = self.models.make(self.family, config)
                 try:
+                    model = self.models.make(self._source, config)
                     self.models.fit(model, fold, limits.should_stop)
                     predictions.append(self.models.predict(model, fold))
-                except (ValueError, ArithmeticError, MemoryError) as error:
-                    trial.set_user_attr("autometa:error", repr(error)[:300])
+                except self._errors as error:
+                    self._note(trial, error)
                     return None
                 fitted.append(model)
                 limits.fold_ended()
-                steps_name = find_family(self.family).STEPS_NAME
+                steps_name = find_family(self._source).STEPS_NAME
                 if model.n_steps_ is not None and model.n_steps_ < model.n_steps:
                     config = {**config, steps_name: max(1, model.n_steps_)}
                     trial.set_user_attr("autometa:n_steps", model.n_steps_)
@@ -101,6 +114,22 @@ class TableTrials:
             models=fitted,
             seconds=limits.seconds,
         )
+
+    @property
+    def _errors(self):
+        """What a fit may raise; of estimators that are not ours, anything."""
+        is_own = isinstance(self._source, Family)
+        return Exception if is_own else (ValueError, ArithmeticError, MemoryError)
+
+    def _note(self, trial, error):
+        trial.set_user_attr("autometa:error", repr(error)[:300])
+        if isinstance(self._source, Family) and not self.n_failed:
+            warnings.warn(
+                f"A trial of the family {self.family!r} failed: {error!r}. The search goes on "
+                "without it; study_ has the errors of all trials as 'autometa:error'.",
+                FamilyWarning,
+                stacklevel=2,
+            )
 
     def _is_worth_more(self, first):
         library = self.library

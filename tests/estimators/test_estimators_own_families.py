@@ -1,0 +1,179 @@
+"""Estimators of users beside autometa's families, from `fit` to a folder and back."""
+
+import pickle
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, PoissonRegressor
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from autometa import AutoMetaClassifier, AutoMetaRegressor, Family, load
+from autometa.exceptions import ArtefactError, FamilyWarning, InvalidInputError
+
+X = np.random.default_rng(0).normal(size=(60, 3))
+Y = np.where(X[:, 0] > 0, "up", "down")
+
+
+class Centroids(ClassifierMixin, BaseEstimator):
+    """The nearest mean of a class, softly; a type that autometa does not know."""
+
+    def __init__(self, sharpness=1.0):
+        self.sharpness = sharpness
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.stack([X[y == c].mean(axis=0) for c in self.classes_])
+        return self
+
+    def predict_proba(self, X):
+        distance = np.square(X[:, None] - self.means_).sum(axis=2)
+        weight = np.exp(-self.sharpness * (distance - distance.min(axis=1, keepdims=True)))
+        return weight / weight.sum(axis=1, keepdims=True)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class Broken(Centroids):
+    def fit(self, X, y):
+        raise TypeError("no such luck")
+
+
+CENTROIDS = Family("centroids", Centroids(), {"sharpness": FloatDistribution(0.1, 9, log=True)})
+
+
+@pytest.fixture
+def fit(knowledge):
+    def fit(families, kind=AutoMetaClassifier, y=Y, n_trials=4, **options):
+        options = {"time_limit": None, "random_state": 0, "cv": 2, **options}
+        return kind(n_trials=n_trials, families=families, knowledge=knowledge, **options).fit(X, y)
+
+    return fit
+
+
+def test_an_own_estimator_is_searched_beside_the_others(fit):
+    svc = make_pipeline(StandardScaler(), SVC(probability=True))
+    family = Family("my_svm", svc, {"svc__C": FloatDistribution(1e-2, 1e2, log=True)})
+
+    model = fit([family, "knn"], n_trials=8)
+
+    board = model.leaderboard_
+    own = board[board["family"] == "my_svm"].sort_values("trial")
+    assert own["origin"].iloc[0] == "default"
+    assert own["my_svm.svc__C"].iloc[0] == 1.0 and own["my_svm.svc__C"].nunique() > 1
+    assert {"family": "my_svm", "svc__C": 1.0} in model.proposals_
+    assert (model.predict(X) == Y).mean() > 0.9
+
+
+def test_the_same_seed_gives_the_same_numbers_and_a_clone_too(fit):
+    first = fit(["linear", CENTROIDS])
+
+    again = clone(first).fit(X, Y)
+
+    np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(first)).predict_proba(X), first.predict_proba(X)
+    )
+
+
+def test_a_regressor_of_counts_sees_counts(fit):
+    counts = np.random.default_rng(0).poisson(np.exp(X[:, 0]))
+    poisson = Family(
+        "poisson", PoissonRegressor(), {"alpha": FloatDistribution(1e-3, 10, log=True)}
+    )
+
+    model = fit([poisson], AutoMetaRegressor, counts, n_trials=2)
+
+    assert (model.predict(X) > 0).all()  # which a linear model's are not
+    assert np.corrcoef(model.predict(X), counts)[0, 1] > 0.5
+
+
+def test_a_frame_reaches_an_estimator_that_takes_frames(knowledge):
+    frame = pd.DataFrame({"kind": list("ab") * 30, "size": X[:, 0]})
+    frame.loc[::7, "size"] = np.nan
+    target = (frame["kind"] == "a") * 10.0
+    frame["kind"] = frame["kind"].astype("category")
+    options = {"max_iter": 9, "min_samples_leaf": 2, "categorical_features": "from_dtype"}
+    model = HistGradientBoostingRegressor(**options)
+    family = Family("own", model, {"max_depth": CategoricalDistribution([None, 3])}, takes="frame")
+
+    options = {"n_trials": 2, "time_limit": None, "cv": 2, "random_state": 0}
+    found = AutoMetaRegressor(families=[family], knowledge=knowledge, **options).fit(frame, target)
+
+    assert np.abs(found.predict(frame) - target).max() < 5
+
+
+def test_an_estimator_without_hyperparameters_has_one_trial(fit):
+    model = fit(["linear", Family("bayes", GaussianNB())], n_trials=5)
+
+    assert model.leaderboard_["family"].tolist().count("bayes") == 1
+
+
+def test_an_estimator_that_fails_is_reported_and_given_up(fit):
+    broken = Family("broken", Broken(), {"sharpness": FloatDistribution(0.1, 9)})
+
+    with pytest.warns(FamilyWarning, match="'broken' failed: TypeError.*no such luck") as caught:
+        model = fit(["linear", broken], n_trials=9)
+
+    assert len(caught) == 1
+    board = model.leaderboard_
+    assert (board.loc[board["family"] == "broken", "state"] == "fail").sum() <= 3
+    assert (board.loc[board["family"] == "linear", "state"] == "complete").any()
+
+
+def test_where_all_fails_the_proposed_weights_predict(fit):
+    with pytest.warns(FamilyWarning):
+        model = fit([Family("broken", Broken())])
+
+    assert np.isfinite(model.predict_proba(X)).all() and model.best_params_ == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "families", "message"),
+    [
+        (AutoMetaRegressor, [CENTROIDS], "'centroids' is a classifier .* Give a regressor"),
+        (AutoMetaClassifier, [Family("own", LinearRegression())], "Give a classifier"),
+        (AutoMetaClassifier, [CENTROIDS, Family("centroids", GaussianNB())], "two of the name"),
+        (AutoMetaClassifier, CENTROIDS, "families must be 'auto' or a list"),
+        (AutoMetaClassifier, [GaussianNB()], "family must be one of .* or an autometa.Family"),
+    ],
+)
+def test_families_that_do_not_fit_are_refused(kind, families, message):
+    y = X[:, 0] if kind is AutoMetaRegressor else Y
+
+    with pytest.raises(InvalidInputError, match=message):
+        kind(families=families).fit(X, y)
+
+
+def test_own_types_come_back_only_where_they_are_named(fit, tmp_path, monkeypatch):
+    model = fit([CENTROIDS])
+    model.save(tmp_path)
+    name = f"{__name__}.Centroids"
+
+    with pytest.raises(ArtefactError, match=rf"load\(folder, trusted=\['{name}'\]\)"):
+        load(tmp_path)
+    with pytest.raises(InvalidInputError, match="list of full names"):
+        load(tmp_path, trusted=name)
+    again = load(tmp_path, trusted=[name])
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert again.families == "auto"  # JSON holds no estimators
+
+    monkeypatch.delattr(sys.modules[__name__], "Centroids")
+    with pytest.raises(ArtefactError, match="cannot be imported here"):
+        load(tmp_path, trusted=[name])
+
+
+def test_pipelines_of_scikit_learn_need_no_naming(fit, tmp_path):
+    model = fit([Family("my_svm", make_pipeline(StandardScaler(), SVC(probability=True)))])
+
+    model.save(tmp_path)
+
+    np.testing.assert_array_equal(load(tmp_path).predict_proba(X), model.predict_proba(X))
