@@ -61,5 +61,9 @@ class FamilyWarning(UserWarning):
     """A trial of a user's own estimator failed; the message says how."""
 
 
+class InferLimitWarning(UserWarning):
+    """Not even the fastest model found predicts within ``infer_limit``; it is kept."""
+
+
 class SpaceWarning(UserWarning):
     """A configuration was changed to fit a search space; the message says how."""

@@ -16,6 +16,14 @@ from autometa._random import as_generator
 from autometa.encoding import TableEncoder
 from autometa.estimators._canonical import CanonicalRows
 from autometa.estimators._given import check_given
+from autometa.estimators._infer_limit import (
+    BATCH_ROWS,
+    TIMING_SHARE,
+    Choice,
+    Stopwatch,
+    choose_within,
+    warn_if_slow,
+)
 from autometa.estimators._knowledge import (
     check_known_task,
     find_evaluations,
@@ -75,6 +83,8 @@ class AutoMetaEstimator(BaseEstimator):
                 _pay_for_first_use(initialisation)
                 pace = self._propose(task, initialisation, deadline)
                 self._search(task, given, rows, initialisation, metric, pace)
+                if self.infer_limit is not None:
+                    warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
             self.fit_time_s_ = deadline.elapsed_s
         return self
 
@@ -129,6 +139,8 @@ class AutoMetaEstimator(BaseEstimator):
         self._model_ = Members(task.n_classes, networks=[(1.0, model)])
         self.best_params_, self.best_score_ = {}, math.nan
         propose_s, read_s = np.diff([*laps, deadline.elapsed_s])
+        if self.infer_limit is not None:
+            deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
         costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
         return Pace(deadline, n_bags=N_BAGS, n_rows=len(task.y), **costs)
 
@@ -188,15 +200,28 @@ class AutoMetaEstimator(BaseEstimator):
         ] or self.proposals_
         if found is None:
             return
-        self._weights_ = {one.trial: weight for one, weight in found.members}
+        choices = self._choose(found, rows)
+        self._weights_ = {one.candidate.trial: one.weight for one in choices}
         try:
-            self._model_ = self._keep(found, task, initialisation, pace, seed)
+            self._model_ = self._keep(choices, found, task, initialisation, pace, seed)
         except KeyboardInterrupt:
             warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
             return
-        best, self.best_score_ = found.best, found.best_score
+        best = max((one.candidate for one in choices), key=lambda one: one.score)
+        self.best_score_ = found.score_of([(one.candidate, one.weight) for one in choices])
         steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
         self.best_params_ = {"family": best.family, **best.config, **steps}
+
+    def _choose(self, found, rows):
+        """Choose what predicts: the ensemble or the best alone, as far as it is fast enough."""
+        members = found.members if self.ensemble else [(found.best, 1.0)]
+        choices = [Choice(one, weight) for one, weight in members]
+        if self.infer_limit is None:
+            return choices
+        watch = Stopwatch(rows.X, self._encoder_, self._model_.networks[0][1])
+        others = sorted(found.candidates, key=lambda one: -one.score)
+        limit_s = self.infer_limit * BATCH_ROWS
+        return choose_within(choices, others, watch, limit_s, N_BAGS)
 
     def _find_proposals(self, families, task, given):
         """Find out what to try first of each family."""
@@ -213,27 +238,29 @@ class AutoMetaEstimator(BaseEstimator):
         kind["seconds"] = self.time_limit
         return [FamilyProposals(family, knowledge, describe, **kind) for family in families]
 
-    def _keep(self, found, task, initialisation, pace, seed):
+    def _keep(self, choices, found, task, initialisation, pace, seed):
         """Make what predicts: networks adapted on all rows, and the models of the folds."""
         from autometa._device import find_device
         from autometa.families import adapt_model
         from autometa.families.adapted_network import NAME
 
         members = Members(task.n_classes)
-        for one, weight in found.members:
+        for choice in choices:
+            one, weight, n_models = choice.candidate, choice.weight, choice.n_models
             if one.family != NAME:
-                members.tables.append((weight, one.models))
+                members.tables.append((weight, one.models[:n_models]))
             elif one.n_steps == 0:  # the weights as proposed are the best there are
                 members.networks.append((weight, self._model_.networks[0][1]))
             else:
                 n_bags, deadline = pace.plan_refit(one.n_steps)
+                # who pressed Ctrl-C wants no wait
+                n_bags = 1 if found.interrupted else min(n_bags, n_models or n_bags)
                 model = adapt_model(
                     task,
                     initialisation,
                     one.config,
                     n_steps=one.n_steps,
-                    # who pressed Ctrl-C wants no wait
-                    n_bags=1 if found.interrupted else n_bags,
+                    n_bags=n_bags,
                     deadline=deadline,
                     seed=seed,
                     device=find_device(self.device),

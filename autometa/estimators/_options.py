@@ -3,6 +3,8 @@
 import numbers
 from importlib.util import find_spec
 
+import numpy as np
+
 from autometa.estimators._knowledge import ON_KNOWN_TASK
 from autometa.exceptions import InvalidInputError
 
@@ -36,8 +38,18 @@ def check_options(estimator):
         raise InvalidInputError(
             f"n_jobs must be None, an int >= 1, or -1 for all cores, got {n_jobs!r}."
         )
+    if not isinstance(estimator.ensemble, (bool, np.bool_)):
+        raise InvalidInputError(
+            f"ensemble must be True, or False for one configuration, got {estimator.ensemble!r}."
+        )
+    limit = estimator.infer_limit
+    if limit is not None and not (_is_number(limit) and limit > 0):
+        raise InvalidInputError(
+            f"infer_limit must be a number of seconds a row > 0, or None, got {limit!r}. "
+            "For 10,000 rows a second, give 1e-4."
+        )
     limit = estimator.memory_limit
-    if limit is not None and not (isinstance(limit, numbers.Real) and limit > 0):
+    if limit is not None and not (_is_number(limit) and limit > 0):
         raise InvalidInputError(
             f"memory_limit must be a number of gigabytes > 0, or None, got {limit!r}."
         )
@@ -65,3 +77,7 @@ def _check_families(families, *, is_regression):
 
 def _is_int(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

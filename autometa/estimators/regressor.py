@@ -28,6 +28,13 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     cv : int, splitter or list of (train, test), default=None
         How rows are held out. By default 5 folds, above 1,000 rows 3, above 5,000 a quarter of
         them once; where a first trial could not end in time, only the first of these folds.
+    ensemble : bool, default=True
+        False: the best configuration alone predicts (its networks, or the models of its folds).
+    infer_limit : float, default=None
+        Seconds that predicting one row of a batch may take, such as 1e-4 for 10,000 rows a second.
+        Measured at the end of `fit` on 1,000 rows of the table, their encoding included; models
+        are left out until it is kept. Where nothing is fast enough, the fastest is kept, with an
+        :class:`~autometa.exceptions.InferLimitWarning`. So results depend on the machine.
     knowledge : "default", path or Initialisation, default="default"
         Where proposals come from: what ships with autometa, or a folder of `autometa meta-train`.
     on_known_task : {"warn", "raise", "ignore"}, default="warn"
@@ -60,8 +67,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     proposals_ : list of dict
         The proposed configurations, with their ``family``; each family tries its own first.
     best_params_ : dict
-        The best configuration, with its ``family``; empty where the proposed weights are used as
-        they are.
+        The best configuration of those that predict, with its ``family``; empty where the
+        proposed weights are used as they are.
     best_score_ : float
         The mean validation score of what predicts; NaN without a trial.
     metafeatures_ : dict of str to float
@@ -88,6 +95,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         families="auto",
         metric=None,
         cv=None,
+        ensemble=True,
+        infer_limit=None,
         knowledge="default",
         on_known_task="warn",
         device="auto",
@@ -104,6 +113,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         self.families = families
         self.metric = metric
         self.cv = cv
+        self.ensemble = ensemble
+        self.infer_limit = infer_limit
         self.knowledge = knowledge
         self.on_known_task = on_known_task
         self.device = device

@@ -104,6 +104,14 @@ class NetworkModel:
             return total[:, 0] / n_bags * context["target_scale"] + context["target_mean"]
         return total / n_bags
 
+    def fewer(self, n_bags):
+        """Return the model with the first of its networks alone."""
+        weights, reading = (
+            {name: value[:n_bags] for name, value in arrays.items()}
+            for arrays in (self.weights, self.reading)
+        )
+        return NetworkModel(weights, reading, self.context, self.is_regression)
+
     def to_state(self):
         """Return what :meth:`from_state` takes: a JSON-able dictionary and arrays."""
         arrays = {

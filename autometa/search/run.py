@@ -37,12 +37,14 @@ class SearchResult:
         Of that mean.
     interrupted : bool
         Ctrl-C ended the search.
+    scorer : FoldScorer
     """
 
     candidates: list
     weights: np.ndarray
     best_score: float
     interrupted: bool
+    scorer: FoldScorer
 
     @property
     def best(self):
@@ -54,6 +56,28 @@ class SearchResult:
         """Candidates and their weights, of those that have one."""
         pairs = zip(self.candidates, self.weights.tolist(), strict=True)
         return [(one, weight) for one, weight in pairs if weight > 0]
+
+    def mean_of(self, members):
+        """The mean of what members predict for the rows held out; None where that is unknown.
+
+        Parameters
+        ----------
+        members : list of (Candidate, float)
+            The weights add up to 1.
+
+        Returns
+        -------
+        ndarray of shape (n_folds, n_valid, ...) or None
+        """
+        if not all(one.predictions.size for one, _ in members):
+            return None
+        return sum(weight * one.predictions for one, weight in members)
+
+    def score_of(self, members):
+        """The score of the mean of members."""
+        if len(members) == 1:
+            return members[0][0].score
+        return float(self.scorer.scores(self.mean_of(members)[None])[0])
 
 
 def run_search(
@@ -144,10 +168,11 @@ def run_search(
     finally:
         study.is_searching = False
     if is_alone:
-        return _best_alone(study, interrupted)
+        return _best_alone(study, library, interrupted)
     if not library.candidates:
         return None
-    return SearchResult(library.candidates, library.weights, float(library.score), interrupted)
+    score = float(library.score)
+    return SearchResult(library.candidates, library.weights, score, interrupted, scorer)
 
 
 class _Turns:
@@ -180,15 +205,17 @@ class _Turns:
         return told
 
 
-def _best_alone(study, interrupted):
+def _best_alone(study, library, interrupted):
     """The best of the adapted network's trials, stored ones included."""
     score, best = best_network(study)
     if best is None:
         return None
     config = {**DEFAULT_CONFIG, **read_trial(best, "")}
     n_steps = best.user_attrs["autometa:n_steps"]
-    one = Candidate(NAME, config, score, np.empty(0), best.number, n_steps)
-    return SearchResult([one], np.ones(1), score, interrupted)
+    tried = {one.trial: one.predictions for one in library.candidates}
+    predictions = tried.get(best.number, np.empty(0))  # a stored trial's are gone
+    one = Candidate(NAME, config, score, predictions, best.number, n_steps)
+    return SearchResult([one], np.ones(1), score, interrupted, library.scorer)
 
 
 def _is_unfinished(study, n_done, n_trials):
