@@ -1,10 +1,12 @@
 """Metrics under the names of scikit-learn's scorers: the higher, the better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn import metrics
 
+from autometa._label_metrics import BINARY, LABEL_METRICS, count_pairs
+from autometa._scorer_metrics import ScorerMetric
 from autometa.exceptions import InvalidInputError
 
 
@@ -16,6 +18,8 @@ class Metric:
     ----------
     name : str
         A name in :data:`CLASS_METRICS` or :data:`NUMBER_METRICS`.
+    positive : int, default=1
+        The class that "f1", "precision" and "recall" are about.
 
     Examples
     --------
@@ -25,6 +29,30 @@ class Metric:
     """
 
     name: str
+    positive: int = 1
+
+    #: Numbers are not shifted for it.
+    takes_shifts = False
+
+    @property
+    def is_of_labels(self):
+        """Whether it looks at predicted labels alone, so that thresholds matter.
+
+        Not so for accuracy: the most probable class is the one that it wants.
+        """
+        return self.name in LABEL_METRICS and self.name not in ("accuracy", "f1_micro")
+
+    def with_classes(self, classes):
+        """Return the metric for labels of the user, or for numbers where they are None."""
+        if classes is None or self.name not in BINARY:
+            return self
+        if len(classes) != 2 or 1 not in classes.tolist():
+            raise InvalidInputError(
+                f"metric={self.name!r} is about the class 1 of two, and y has the classes "
+                f"{classes.tolist()[:10]}. Give e.g. 'f1_macro', or "
+                f"sklearn.metrics.make_scorer({self.name}_score, pos_label=...)."
+            )
+        return replace(self, positive=classes.tolist().index(1))
 
     def score(self, y, prediction, weight=None):
         """Score the predictions of some rows, of which classes may be absent.
@@ -46,27 +74,67 @@ class Metric:
         counts = weight > 0
         if not counts.all():
             y, prediction, weight = y[counts], prediction[counts], weight[counts]
+        if self.name in LABEL_METRICS:
+            predicted, n_classes = prediction.argmax(axis=1), prediction.shape[1]
+            counts = count_pairs(np.asarray(y), predicted, weight, n_classes)
+            return float(LABEL_METRICS[self.name](counts, self.positive))
         function = {**CLASS_METRICS, **NUMBER_METRICS}[self.name]
         return float(function(np.asarray(y), np.asarray(prediction, dtype=np.float64), weight))
 
 
-def find_metric(name, *, is_regression):
+def find_metric(metric, *, is_regression):
     """Return the metric that a user asked for; None gives the default.
+
+    Parameters
+    ----------
+    metric : str, callable or None
+        A name of ours, any other name of a scikit-learn scorer for the kind of target, or a scorer
+        ``scorer(estimator, X, y)``, such as of ``make_scorer``.
+    is_regression : bool
+
+    Returns
+    -------
+    Metric or ScorerMetric
 
     Examples
     --------
     >>> find_metric(None, is_regression=False)
-    Metric(name='neg_log_loss')
+    Metric(name='neg_log_loss', positive=1)
+    >>> find_metric("neg_median_absolute_error", is_regression=True).name
+    'neg_median_absolute_error'
     """
     known = NUMBER_METRICS if is_regression else CLASS_METRICS
-    if name is None:
+    if metric is None:
         return Metric(next(iter(known)))
-    if not isinstance(name, str) or name not in known:
-        target = "numbers" if is_regression else "classes"
-        raise InvalidInputError(
-            f"metric must be one of {', '.join(known)} for {target}, got {name!r}."
-        )
-    return Metric(name)
+    if isinstance(metric, str):
+        if metric in known:
+            return Metric(metric)
+        if metric in metrics.get_scorer_names() and _is_of_numbers(metric) == is_regression:
+            return ScorerMetric(metrics.get_scorer(metric), metric)
+    elif callable(metric) and not getattr(metric, "__module__", "").startswith("sklearn.metrics."):
+        return ScorerMetric(metric, _name_of(metric))
+    elif callable(metric) and not hasattr(metric, "__name__"):  # sklearn's scorers are objects
+        return ScorerMetric(metric, _name_of(metric))
+    target = "numbers" if is_regression else "classes"
+    hint = f" {metric.__name__} is no scorer: wrap it." if callable(metric) else ""
+    raise InvalidInputError(
+        f"metric must be one of {', '.join(known)}, another name among "
+        f"sklearn.metrics.get_scorer_names() for {target}, or a scorer as of "
+        f"sklearn.metrics.make_scorer, got {metric!r}.{hint}"
+    )
+
+
+def _is_of_numbers(name):
+    """Whether a scorer of scikit-learn is for numeric targets."""
+    others = ("r2", "explained_variance", "d2_absolute_error_score")
+    return "error" in name or "deviance" in name or name in others
+
+
+def _name_of(scorer):
+    """What a study remembers a scorer by."""
+    if hasattr(scorer, "__qualname__"):
+        return f"{scorer.__module__}.{scorer.__qualname__}"
+    return repr(scorer)
 
 
 def _neg_log_loss(y, probabilities, weight):
@@ -85,16 +153,6 @@ def _roc_auc(y, probabilities, weight):
         present = [1]
     return np.mean(
         [metrics.roc_auc_score(y == c, probabilities[:, c], sample_weight=weight) for c in present]
-    )
-
-
-def _accuracy(y, probabilities, weight):
-    return metrics.accuracy_score(y, probabilities.argmax(axis=1), sample_weight=weight)
-
-
-def _balanced_accuracy(y, probabilities, weight):
-    return metrics.recall_score(
-        y, probabilities.argmax(axis=1), labels=np.unique(y), average="macro", sample_weight=weight
     )
 
 
@@ -119,9 +177,9 @@ def _r2(y, numbers, weight):
 #: The first of each is the default.
 CLASS_METRICS = {
     "neg_log_loss": _neg_log_loss,
-    "accuracy": _accuracy,
-    "balanced_accuracy": _balanced_accuracy,
     "roc_auc": _roc_auc,
+    "roc_auc_ovr": _roc_auc,
+    **LABEL_METRICS,
 }
 NUMBER_METRICS = {
     "neg_root_mean_squared_error": _neg_root_mean_squared_error,

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 LAYERS = [
-    {"exceptions", "_repeats"},
+    {"exceptions", "_repeats", "_label_metrics"},
+    {"_scorer_metrics"},
     {"space", "_random", "_device", "_deadline", "_metrics"},
     {"tasks", "episodes"},
     {"metafeatures", "encoding", "networks"},

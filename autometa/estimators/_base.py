@@ -15,6 +15,7 @@ from autometa._metrics import find_metric
 from autometa._random import as_generator
 from autometa.encoding import TableEncoder
 from autometa.estimators._canonical import CanonicalRows
+from autometa.estimators._decisions import tune
 from autometa.estimators._given import check_given
 from autometa.estimators._infer_limit import (
     BATCH_ROWS,
@@ -49,7 +50,8 @@ class AutoMetaEstimator(BaseEstimator):
     """Base of the estimators.
 
     Subclasses give the constructor, ``predict``, ``_kind``, and what depends on the kind of target:
-    ``_learn_target``, ``_n_classes``, ``_class_factors`` and ``_metric_in_units``.
+    ``_learn_target``, ``_n_classes``, ``_class_factors``, ``_metric_in_units`` and
+    ``_take_decision``.
     """
 
     def fit(self, X, y, sample_weight=None, groups=None):
@@ -208,7 +210,10 @@ class AutoMetaEstimator(BaseEstimator):
             warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
             return
         best = max((one.candidate for one in choices), key=lambda one: one.score)
-        self.best_score_ = found.score_of([(one.candidate, one.weight) for one in choices])
+        members = [(one.candidate, one.weight) for one in choices]
+        tuned, self.best_score_ = tune(found, members, task, found.scorer.metric)
+        if tuned is not None:
+            self._take_decision(tuned)
         steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
         self.best_params_ = {"family": best.family, **best.config, **steps}
 

@@ -16,7 +16,7 @@ from autometa.estimators._target_units import TargetUnits
 from autometa.exceptions import ArtefactError, InvalidInputError
 
 FORMAT = "autometa-estimator"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TENSORS, DESCRIPTION, TABLES = "estimator.safetensors", "estimator.json", "tables.skops"
 #: What models of tables consist of, beside what skops trusts by itself: our own classes, and
 TRUSTED_PREFIXES = ("autometa.families.", "autometa.encoding.")
@@ -72,6 +72,8 @@ def save(estimator, folder):
         "parameters": _json_parameters(estimator),
         "classes": _labels_to_dict(getattr(estimator, "classes_", None)),
         "units": dataclasses.asdict(estimator._units_) if hasattr(estimator, "_units_") else None,
+        "class_offsets": getattr(estimator, "class_offsets_", np.empty(0)).tolist(),
+        "shift": getattr(estimator, "_shift_", 0.0),
         "n_features_in": estimator.n_features_in_,
         "values": {name: getattr(estimator, name) for name in VALUES},
         "trials": trials_to_list(estimator.study_),
@@ -206,8 +208,10 @@ def _restore(described, arrays, tables):
         estimator.feature_names_in_ = estimator._encoder_.feature_names_in_
     if described["classes"] is not None:
         estimator.classes_ = _labels_from_dict(described["classes"])
+        estimator.class_offsets_ = np.array(described["class_offsets"], dtype=np.float64)
     if described["units"] is not None:
         estimator._units_ = TargetUnits(**described["units"])
+        estimator._shift_ = described["shift"]
     values = described["values"]
     estimator._task_, estimator._metafeatures_ = None, values.pop("metafeatures_")
     for name, value in values.items():

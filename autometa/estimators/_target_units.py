@@ -62,5 +62,11 @@ class MetricInUnits:
     def name(self):
         return self.metric.name
 
+    @property
+    def takes_shifts(self):
+        return self.metric.takes_shifts
+
+    is_of_labels = False
+
     def score(self, y, prediction, weight=None):
         return self.metric.score(self.units.undo(y), self.units.undo(prediction), weight)

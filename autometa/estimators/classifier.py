@@ -1,9 +1,11 @@
 """The classifier."""
 
+import numpy as np
 from sklearn.base import ClassifierMixin
 
 from autometa.estimators._base import AutoMetaEstimator
 from autometa.estimators._class_weight import class_factors
+from autometa.estimators._decisions import add_offsets
 
 
 class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
@@ -21,9 +23,11 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
         of their first trials; several of them predict together. "auto" is the adapted network.
-    metric : str, default=None
-        What the search maximises: "neg_log_loss" (by default), "accuracy", "balanced_accuracy" or
-        "roc_auc".
+    metric : str or callable, default=None
+        What the search maximises: "neg_log_loss" (by default), "accuracy", "balanced_accuracy",
+        "roc_auc", "f1", "f1_macro", any other name of a scikit-learn scorer for classes, or a
+        scorer ``scorer(estimator, X, y)``, which sees predictions only, not the table. Where it
+        looks at labels alone, thresholds are chosen for it: see ``class_offsets_``.
     cv : int, splitter or list of (train, test), default=None
         How rows are held out. By default 5 folds, above 1,000 rows 3, above 5,000 a quarter of
         them once; where a first trial could not end in time, only the first of these folds.
@@ -60,6 +64,10 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
+    class_offsets_ : ndarray of shape (n_classes,)
+        Added to the logarithms of probabilities before the largest is the label that `predict`
+        gives. Not 0 where the metric is one of labels, such as "balanced_accuracy" or "f1", and
+        where such offsets scored better on rows held out; probabilities stay as they are.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where all columns have names that are text.
@@ -145,12 +153,17 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         return self._predict_outputs(X)
 
     def predict(self, X):
-        """Predict the most probable class of each row; an ndarray of shape (n_rows,)."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        """Predict the class of each row; an ndarray of shape (n_rows,).
+
+        It is the most probable one, unless the metric is one of labels: see ``class_offsets_``.
+        """
+        probabilities = self.predict_proba(X)
+        if self.class_offsets_.any():
+            probabilities = add_offsets(probabilities, self.class_offsets_)
+        return self.classes_[probabilities.argmax(axis=1)]
 
     def _learn_target(self, task, rows):
-        self.classes_ = task.classes
+        self.classes_, self.class_offsets_ = task.classes, np.zeros(len(task.classes))
         return rows.y
 
     def _n_classes(self):
@@ -160,4 +173,7 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         return class_factors(self.class_weight, self.classes_, rows.y, rows.weight)
 
     def _metric_in_units(self, metric):
-        return metric
+        return metric.with_classes(self.classes_)
+
+    def _take_decision(self, offsets):
+        self.class_offsets_ = offsets

@@ -22,9 +22,12 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
         of their first trials; several of them predict together. "auto" is the adapted network.
-    metric : str, default=None
+    metric : str or callable, default=None
         What the search maximises: "neg_root_mean_squared_error" (by default),
-        "neg_mean_absolute_error", "neg_mean_squared_error" or "r2".
+        "neg_mean_absolute_error", "neg_mean_squared_error", "r2", any other name of a
+        scikit-learn scorer for numbers, or a scorer ``scorer(estimator, X, y)``, which sees
+        predictions only, not the table. For a scorer, such as of a quantile loss, predictions are
+        shifted by what scores best on rows held out.
     cv : int, splitter or list of (train, test), default=None
         How rows are held out. By default 5 folds, above 1,000 rows 3, above 5,000 a quarter of
         them once; where a first trial could not end in time, only the first of these folds.
@@ -138,10 +141,10 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         ndarray of shape (n_rows,)
         """
         outputs = self._predict_outputs(X)
-        return self._units_.undo(outputs)
+        return self._units_.undo(outputs + self._shift_)
 
     def _learn_target(self, task, rows):
-        self._units_ = TargetUnits.of(rows.y, rows.weight)
+        self._units_, self._shift_ = TargetUnits.of(rows.y, rows.weight), 0.0
         return self._units_.apply(rows.y)
 
     def _n_classes(self):
@@ -151,4 +154,7 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         return np.ones(len(rows.y))
 
     def _metric_in_units(self, metric):
-        return MetricInUnits(metric, self._units_)
+        return MetricInUnits(metric.with_classes(None), self._units_)
+
+    def _take_decision(self, shift):
+        self._shift_ = shift

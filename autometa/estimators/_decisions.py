@@ -1,0 +1,134 @@
+"""From probabilities to labels, and from numbers to numbers, where the metric asks for a shift."""
+
+import numpy as np
+
+#: Thresholds tried for two classes, as quantiles of what is predicted.
+N_THRESHOLDS = 40
+#: Shares of the logarithm of class shares that are taken off: none, half, all of it.
+PRIOR_SHARES = (0.0, 0.5, 1.0)
+#: Steps tried for the offset of one of several classes.
+STEPS = (-1.0, -0.5, -0.25, 0.25, 0.5, 1.0)
+#: More classes are not tuned one by one.
+MOST_CLASSES = 10
+#: Shifts of numbers tried, as quantiles of the errors.
+N_SHIFTS = 39
+TINY = 1e-15
+
+
+def add_offsets(probabilities, offsets):
+    """Shift the logarithms of probabilities; rows add up to 1 again.
+
+    Examples
+    --------
+    >>> add_offsets(np.array([[0.9, 0.1]]), np.log([1.0, 9.0])).tolist()
+    [[0.5, 0.5]]
+    """
+    logits = np.log(np.maximum(probabilities, TINY)) + offsets
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def choose_offsets(scorer, mean, shares):
+    """Choose what is added to the logarithms of probabilities before the largest is the label.
+
+    Parameters
+    ----------
+    scorer : FoldScorer
+        Of a metric of labels.
+    mean : ndarray of shape (n_folds, n_valid, n_classes)
+        Probabilities for rows held out.
+    shares : ndarray of shape (n_classes,)
+        Of the classes.
+
+    Returns
+    -------
+    offsets : ndarray of shape (n_classes,)
+        Zeros where nothing scores better.
+    score : float
+    """
+    n_classes = mean.shape[-1]
+
+    def score(offsets):
+        return scorer.scores(add_offsets(mean, offsets)[None])[0]
+
+    if n_classes == 2:
+        return _choose_threshold(score, mean)
+    priors = -np.log(np.maximum(shares, TINY))
+    priors = priors - priors.mean()
+    best = max((share * priors for share in PRIOR_SHARES), key=score)
+    best_score = score(best)
+    for label in range(n_classes) if n_classes <= MOST_CLASSES else ():
+        for step in STEPS:
+            offsets = best + step * (np.arange(n_classes) == label)
+            found = score(offsets)
+            if found > best_score:
+                best, best_score = offsets, found
+    return best, best_score
+
+
+def _choose_threshold(score, mean):
+    """Of thresholds for the second class, the one that scores best among its neighbours."""
+    logits = np.log(np.maximum(mean, TINY))
+    margins = (logits[..., 1] - logits[..., 0]).ravel()
+    cuts = np.unique(np.quantile(margins, np.linspace(0.01, 0.99, N_THRESHOLDS)))
+    cuts = (cuts[1:] + cuts[:-1]) / 2
+    plain = np.zeros(2)
+    if not len(cuts):
+        return plain, score(plain)
+    scores = np.array([score(np.array([0.0, -cut])) for cut in cuts])
+    # a lone peak is chance, so neighbours count
+    around = np.convolve(np.pad(scores, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    best = int(np.argmax(around))
+    if not around[best] > score(plain):
+        return plain, score(plain)
+    return np.array([0.0, -cuts[best]]), scores[best]
+
+
+def choose_shift(scorer, mean, y):
+    """Choose what is added to numbers, for a metric to which errors up and down are not alike.
+
+    Parameters
+    ----------
+    scorer : FoldScorer
+    mean : ndarray of shape (n_folds, n_valid)
+        Numbers for rows held out.
+    y : ndarray of shape (n_folds, n_valid)
+        What they should have been.
+
+    Returns
+    -------
+    shift, score : float
+    """
+    shifts = np.quantile(y - mean, np.linspace(0.025, 0.975, N_SHIFTS))
+    shifts = [0.0, *shifts.tolist()]
+    scores = scorer.scores(np.stack([mean + shift for shift in shifts]))
+    best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
+    return shifts[best], float(scores[best])
+
+
+def tune(found, members, task, metric):
+    """Choose offsets or a shift by what members predict for rows held out.
+
+    Parameters
+    ----------
+    found : SearchResult
+    members : list of (Candidate, float)
+    task : EncodedTask
+    metric : Metric
+
+    Returns
+    -------
+    tuned : ndarray of shape (n_classes,), float or None
+        None where the metric asks for none, or where no predictions are at hand.
+    score : float
+        The validation score with it.
+    """
+    score = found.score_of(members)
+    mean = found.mean_of(members)
+    if mean is None or not (metric.is_of_labels or metric.takes_shifts):
+        return None, score
+    scorer = found.scorer
+    if metric.takes_shifts:
+        return choose_shift(scorer, mean, task.y[scorer.rows])
+    shares = np.bincount(task.y, weights=task.weight, minlength=task.n_classes)
+    return choose_offsets(scorer, mean, shares / shares.sum())
