@@ -1,8 +1,14 @@
 """Fit models of tables fold by fold: what they predict for rows held out, and the models."""
 
+import time
 import warnings
 
+import numpy as np
+
 from autometa.families import Family, find_family
+
+#: Rows of the fits that tell what a fit on all rows takes.
+PROBE_ROWS = (100, 400)
 
 
 class FoldModels:
@@ -65,6 +71,33 @@ class FoldModels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return model.predict_prepared(held_out, self.task.n_classes)
+
+    def guess_seconds(self, family):
+        """Guess what a fit of a family's first configuration takes, from fits on few rows.
+
+        Returns
+        -------
+        float
+            Seconds of one fold; 0 where the rows are so few that there is nothing to guess.
+        """
+        n_train = int((self.folds.train_weight[0] > 0).sum())
+        if n_train <= 2 * PROBE_ROWS[-1]:
+            return 0.0
+        model = self.make(family, find_family(family).DEFAULT_CONFIG)
+        cells = self._prepare(model.preparation)[1]
+        rows = np.random.default_rng(0).permutation(len(self.task.y))
+        seconds = []
+        for n_rows in PROBE_ROWS:
+            few = rows[:n_rows]
+            started_s = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                sample = cells.iloc[few] if hasattr(cells, "iloc") else cells[few]
+                model.fit_prepared(sample, self.task.y[few], self.task.weight[few])
+                model.predict_prepared(sample, self.task.n_classes)
+            seconds.append(time.perf_counter() - started_s)
+        growth = np.log(seconds[1] / seconds[0]) / np.log(PROBE_ROWS[1] / PROBE_ROWS[0])
+        return seconds[1] * (n_train / PROBE_ROWS[1]) ** float(np.clip(growth, 1.0, 3.0))
 
     def _prepare(self, preparation):
         key = repr(preparation)

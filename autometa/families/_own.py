@@ -41,8 +41,9 @@ class Family:
     Classes reach the estimator as 0, 1, ..., numbers in their own units. Row weights are passed to
     an estimator, or to the last step of a pipeline, whose ``fit`` takes ``sample_weight``; to
     another, rows of whole weights are given several times, and other weights are not passed.
-    Rows that occur several times arrive as one of such a weight. What its fits take is known only
-    after the first, which nothing interrupts: under a time limit, choose ranges that end in time.
+    Rows that occur several times arrive as one of such a weight. Under a time limit, what a fit
+    takes is guessed from two on a few hundred rows, then from the fits before; a fit that has begun
+    is not interrupted.
 
     Examples
     --------

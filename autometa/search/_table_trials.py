@@ -15,6 +15,8 @@ N_BEFORE_DOUBT = 3
 MOST_TRIALS = {"linear": 12, "knn": 12}
 #: A family whose first trials all fail is given up after so many.
 MOST_FAILURES = 3
+#: Of the time left, what the first trial of a user's own estimator may take.
+FIRST_SHARE = 0.3
 
 
 class TableTrials:
@@ -34,7 +36,7 @@ class TableTrials:
         self.library, self.pace, self.proposals = library, pace, proposals
         self.n_trials = self.n_failed = 0
         self._is_regression = models.task.is_regression
-        self._source = proposals.source
+        self._source, self._guess_s = proposals.source, None
         self._space = find_family(self._source).space(is_regression=self._is_regression)
         self._most = MOST_TRIALS.get(self.family, np.inf) if self._space else 1
 
@@ -114,6 +116,17 @@ class TableTrials:
             models=fitted,
             seconds=limits.seconds,
         )
+
+    def _fits_at_all(self):
+        """Whether a fit of a user's estimator, of which nothing is known yet, ends in time."""
+        if self.pace.is_free:
+            return True
+        if self._guess_s is None:
+            try:
+                self._guess_s = self.models.guess_seconds(self._source)
+            except Exception:  # its first trial will say so
+                self._guess_s = 0.0
+        return self._guess_s * self.models.n_folds < FIRST_SHARE * self.pace.deadline.left_s
 
     @property
     def _errors(self):

@@ -98,7 +98,9 @@ def as_target(y) -> pd.Series:
     frame = as_frame(table)
     if frame.shape[1] != 1:
         raise InvalidTableError(
-            f"y should be a 1d array, got shape {frame.shape}. One target at a time is supported."
+            f"y should be a 1d array, got shape {frame.shape}. For several targets, fit a model to "
+            "each: sklearn.multioutput.MultiOutputRegressor(AutoMetaRegressor(time_limit=...)), or "
+            "MultiOutputClassifier, with the share of the time that each may take."
         )
     return frame.iloc[:, 0]
 

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor, Family, load
+from autometa.evaluation import FoldModels
 from autometa.exceptions import ArtefactError, FamilyWarning, InvalidInputError
+from autometa.families import EncodedTask, Folds
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = np.where(X[:, 0] > 0, "up", "down")
@@ -45,6 +48,14 @@ class Centroids(ClassifierMixin, BaseEstimator):
 class Broken(Centroids):
     def fit(self, X, y):
         raise TypeError("no such luck")
+
+
+class Slow(Centroids):
+    """Takes time with the square of rows."""
+
+    def fit(self, X, y):
+        time.sleep(1e-6 * len(X) ** 2)
+        return super().fit(X, y)
 
 
 CENTROIDS = Family("centroids", Centroids(), {"sharpness": FloatDistribution(0.1, 9, log=True)})
@@ -127,6 +138,28 @@ def test_an_estimator_that_fails_is_reported_and_given_up(fit):
     board = model.leaderboard_
     assert (board.loc[board["family"] == "broken", "state"] == "fail").sum() <= 3
     assert (board.loc[board["family"] == "linear", "state"] == "complete").any()
+
+
+def test_an_estimator_that_would_take_too_long_is_not_started(knowledge):
+    rows = np.random.default_rng(0).normal(size=(4_000, 2))
+    slow = Family("slow", Slow(), {"sharpness": FloatDistribution(0.1, 9)})
+    model = AutoMetaClassifier(families=["linear", slow], time_limit=4, knowledge=knowledge)
+
+    model.fit(rows, np.where(rows[:, 0] > 0, "up", "down"))  # one fold alone takes 7 seconds
+
+    assert "slow" not in set(model.leaderboard_["family"])
+
+
+def test_what_a_fit_takes_is_guessed_from_few_rows():
+    rows = np.random.default_rng(0).normal(size=(2_000, 1, 3))
+    task = EncodedTask(rows, (rows[:, 0, 0] > 0).astype(int), np.ones(2_000), 2)
+    halves = np.tile([[0.0, 1.0], [1.0, 0.0]], 1_000)
+    folds = Folds(halves, 1 - halves)
+    models = FoldModels(pd.DataFrame(rows[:, :, 0]), task, folds, None, seed=0, n_threads=1)
+
+    guess = models.guess_seconds(Family("slow", Slow()))
+
+    assert 0.5 < guess < 15  # 1 second of sleep, and what else the machine does
 
 
 def test_where_all_fails_the_proposed_weights_predict(fit):
