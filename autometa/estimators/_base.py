@@ -32,6 +32,8 @@ from autometa.tasks import as_frame
 
 #: Networks whose mean predicts, adapted from one configuration with other dropout masks.
 N_BAGS = 4
+#: Weight of the network as proposed where there was no time to see how good it is.
+UNTRIED_WEIGHT = 0.5
 ROWS_AT_ONCE = 2**15
 #: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
 BYTES_PER_CELL = 70
@@ -130,6 +132,7 @@ class AutoMetaEstimator(BaseEstimator):
         self.best_params_, self.best_score_ = {}, math.nan
         propose_s, read_s = np.diff([*laps, deadline.elapsed_s])
         costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
+        costs["is_alone"] = find_families(self.families) == ("adapted_network",)
         return Pace(deadline, n_bags=N_BAGS, n_rows=len(task.y), **costs)
 
     def _search(self, task, given, rows, initialisation, metric, pace):
@@ -146,7 +149,7 @@ class AutoMetaEstimator(BaseEstimator):
             self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
         )
         families = find_families(self.families)
-        if families == (NAME,) and self.cv is None and self.storage is None:
+        if NAME in families and self.cv is None and self.storage is None:
             folds = pace.few_enough(folds)  # where trials are stored, they compare with any fit's
         seed_rng = as_generator(None) if self.random_state is None else rng
         seed = int(seed_rng.integers(2**31))
@@ -218,7 +221,11 @@ class AutoMetaEstimator(BaseEstimator):
         from autometa.families.adapted_network import NAME
 
         members = Members(task.n_classes)
-        for one, weight in found.members:
+        kept = found.members
+        if NAME in find_families(self.families) and not found.has_tried(NAME):
+            kept = [(one, (1 - UNTRIED_WEIGHT) * weight) for one, weight in kept]
+            members.networks.append((UNTRIED_WEIGHT, self._model_.networks[0][1]))
+        for one, weight in kept:
             if one.family != NAME:
                 members.tables.append((weight, one.models))
             elif one.n_steps == 0:  # the weights as proposed are the best there are
