@@ -143,7 +143,8 @@ class Pace:
         most_steps = max(run.next_report, self._best_n_steps or 0)
         refit_s = self._refit_s(most_steps, self._n_reserved)
         needed_s = self._n_networks * (n_more * self.step_s + self.predict_s) + refit_s
-        return needed_s < MARGIN * (self._turn_end_s - self.deadline.elapsed_s)
+        left_s = min(self._turn_end_s - self.deadline.elapsed_s, self.deadline.left_s)
+        return needed_s < MARGIN * left_s
 
     def group_ended(self, best_n_steps):
         """Note which number of steps is the best so far."""

@@ -183,10 +183,12 @@ class _Turns:
 
     def run(self, runner, n_most):
         """Let a family run some trials; one at first, where there are others."""
-        if len(self.runners) > 1 and not runner.n_trials:
+        if len(self.runners) == 1:
+            return runner.run(n_most)
+        if not runner.n_trials:
             n_most = min(n_most, 1)
         started_s = time.monotonic() if self.reads_clock else 0.0
-        before = self.library.score if len(self.runners) > 1 else np.nan
+        before = self.library.score
         told = runner.run(n_most)
         self.spent[runner] += time.monotonic() - started_s if self.reads_clock else len(told)
         if self.library.score > before:
