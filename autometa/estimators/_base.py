@@ -41,6 +41,8 @@ from autometa.tasks import as_frame
 
 #: Networks whose mean predicts, adapted from one configuration with other dropout masks.
 N_BAGS = 4
+#: Weight of the network as proposed where there was no time to see how good it is.
+UNTRIED_WEIGHT = 0.5
 ROWS_AT_ONCE = 2**15
 #: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
 BYTES_PER_CELL = 70
@@ -144,6 +146,7 @@ class AutoMetaEstimator(BaseEstimator):
         if self.infer_limit is not None:
             deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
         costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
+        costs["is_alone"] = find_families(self.families) == ("adapted_network",)
         return Pace(deadline, n_bags=N_BAGS, n_rows=len(task.y), **costs)
 
     def _search(self, task, given, rows, initialisation, metric, pace):
@@ -160,7 +163,7 @@ class AutoMetaEstimator(BaseEstimator):
             self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
         )
         families = find_families(self.families)
-        if families == (NAME,) and self.cv is None and self.storage is None:
+        if NAME in families and self.cv is None and self.storage is None:
             folds = pace.few_enough(folds)  # where trials are stored, they compare with any fit's
         seed_rng = as_generator(None) if self.random_state is None else rng
         seed = int(seed_rng.integers(2**31))
@@ -203,14 +206,18 @@ class AutoMetaEstimator(BaseEstimator):
         if found is None:
             return
         choices = self._choose(found, rows)
-        self._weights_ = {one.candidate.trial: one.weight for one in choices}
+        members = [(one.candidate, one.weight) for one in choices if one.candidate.trial >= 0]
+        self._weights_ = {one.trial: weight for one, weight in members}
         try:
             self._model_ = self._keep(choices, found, task, initialisation, pace, seed)
         except KeyboardInterrupt:
             warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
             return
-        best = max((one.candidate for one in choices), key=lambda one: one.score)
-        members = [(one.candidate, one.weight) for one in choices]
+        if not members:  # the proposed weights alone are fast enough
+            return
+        best = max((one for one, _ in members), key=lambda one: one.score)
+        total = sum(weight for _, weight in members)
+        members = [(one, weight / total) for one, weight in members]
         tuned, self.best_score_ = tune(found, members, task, found.scorer.metric)
         if tuned is not None:
             self._take_decision(tuned)
@@ -219,8 +226,16 @@ class AutoMetaEstimator(BaseEstimator):
 
     def _choose(self, found, rows):
         """Choose what predicts: the ensemble or the best alone, as far as it is fast enough."""
+        from autometa.families.adapted_network import NAME
+        from autometa.search import Candidate
+
         members = found.members if self.ensemble else [(found.best, 1.0)]
         choices = [Choice(one, weight) for one, weight in members]
+        is_untried = NAME in find_families(self.families) and not found.has_tried(NAME)
+        if self.ensemble and is_untried:
+            proposed = Candidate(NAME, {}, math.nan, np.empty(0), -1, n_steps=0)
+            choices = [Choice(one, (1 - UNTRIED_WEIGHT) * weight) for one, weight in members]
+            choices.append(Choice(proposed, UNTRIED_WEIGHT))
         if self.infer_limit is None:
             return choices
         watch = Stopwatch(rows.X, self._encoder_, self._model_.networks[0][1])

@@ -8,6 +8,9 @@ import pandas as pd
 # Odd, so that multiplying by it loses nothing: the order of the columns counts.
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
+#: Whole numbers above this are no counts of rows.
+MAX_COUNT = 1e6
+
 
 @dataclass(frozen=True)
 class CanonicalRows:
@@ -87,6 +90,18 @@ class CanonicalRows:
             weight * scale,
             hashes[first],
         )
+
+    @property
+    def counts(self):
+        """How many equal rows each row stands for; an int array of shape (n_rows,).
+
+        Weights are counts where all of them are whole numbers, divided by what they have in
+        common; other weights tell how much a row matters, and every row stands for itself.
+        """
+        if (self.given_weight % 1).any() or self.given_weight.max() > MAX_COUNT:
+            return np.ones(len(self.weight), dtype=np.intp)
+        counts = self.weight.astype(np.intp)
+        return counts // np.gcd.reduce(counts)
 
     def weights_of(self, given):
         """Sum the weights of some rows given, as an array of shape (n_rows,)."""

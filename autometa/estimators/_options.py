@@ -8,8 +8,15 @@ import numpy as np
 from autometa.estimators._knowledge import ON_KNOWN_TASK
 from autometa.exceptions import InvalidInputError
 
-#: What "auto" tries, in the order of first trials, as far as the libraries are there.
-AUTO_FAMILIES = ("adapted_network",)
+#: What "auto" tries, in the order of first trials; of alternatives the first that is installed.
+AUTO_FAMILIES = (
+    ("adapted_network",),
+    ("linear",),
+    ("extra_trees",),
+    ("lightgbm", "hist_gradient_boosting"),
+    ("random_forest",),
+    ("catboost",),
+)
 
 
 def find_families(families):
@@ -18,7 +25,8 @@ def find_families(families):
 
     if families != "auto":
         return tuple(dict.fromkeys(families))
-    return tuple(name for name in AUTO_FAMILIES if name not in EXTRAS or find_spec(name))
+    installed = ([n for n in names if n not in EXTRAS or find_spec(n)] for names in AUTO_FAMILIES)
+    return tuple(names[0] for names in installed if names)
 
 
 def check_options(estimator):

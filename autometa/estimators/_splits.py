@@ -28,9 +28,8 @@ def find_folds(cv, given, rows, *, n_classes, weight, rng):
     Folds
     """
     if cv is None or isinstance(cv, numbers.Number):
-        return make_folds(
-            rows.y, weight, n_classes=n_classes, rng=rng, n_folds=cv, groups=rows.groups
-        )
+        common = {"n_classes": n_classes, "rng": rng, "n_folds": cv, "groups": rows.groups}
+        return make_folds(rows.y, weight, counts=rows.counts, **common)
     train, valid = zip(*_split_given(cv, given), strict=True)
     factor = weight / rows.weight
     return Folds(

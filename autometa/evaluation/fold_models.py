@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from autometa.families import Family, find_family
+from autometa.families import Family, find_family, spread_classes
 
 #: Rows of the fits that tell what a fit on all rows takes.
 PROBE_ROWS = (100, 400)
@@ -59,18 +59,34 @@ class FoldModels:
             cells = self._prepare(model.preparation)[1]
             return model.fit_prepared(cells, self.task.y, weight, should_stop)
 
-    def predict(self, model, fold):
+    def predict(self, model, fold, steps=(None,)):
         """Predict the held-out rows of a fold.
+
+        Parameters
+        ----------
+        model : TableModel
+        fold : int
+        steps : sequence of int, default=(None,)
+            Ascending. Predict as if fitting had ended after each of them; a model that took fewer
+            predicts with what it has. None: with all.
 
         Returns
         -------
-        ndarray of shape (n_valid, n_classes) or (n_valid,)
+        ndarray of shape (n_points, n_valid, n_classes) or (n_points, n_valid)
         """
         cells, rows = self._prepare(model.preparation)[1], self.valid_rows[fold]
         held_out = cells.iloc[rows] if hasattr(cells, "iloc") else cells[rows]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return model.predict_prepared(held_out, self.task.n_classes)
+            n_fewer = sum(step is not None and step < model.n_steps_ for step in steps)
+            found = list(model.stage_prepared(held_out, steps[:n_fewer])) if n_fewer else []
+            if not self.task.is_regression:
+                found = [self._spread(one, model) for one in found]
+            whole = model.predict_prepared(held_out, self.task.n_classes)
+        return np.stack([*found, *[whole] * (len(steps) - n_fewer)])
+
+    def _spread(self, probabilities, model):
+        return spread_classes(probabilities, model.classes_, self.task.n_classes)
 
     def guess_seconds(self, family):
         """Guess what a fit of a family's first configuration takes, from fits on few rows.

@@ -11,13 +11,16 @@ from autometa.families import Folds
 DEFAULT_FOLDS = {1_000: 5, 5_000: 3}
 #: One in so many rows is held out.
 HOLDOUT_PART = 4
+#: Of equal rows, so many for each part are dealt one by one.
+MOST_DEALT = 4
 
 
-def make_folds(y, weight, *, n_classes, rng, n_folds=None, groups=None):
+def make_folds(y, weight, *, n_classes, rng, n_folds=None, groups=None, counts=None):
     """Deal the rows of a task into folds, every class and every group as evenly as they allow.
 
     A class of one row is always trained on; without groups, every fold trains on all classes.
-    Where no row can be held out, the rows trained on are scored.
+    Where no row can be held out, the rows trained on are scored. A row that stands for several
+    equal ones has them dealt one by one: as among new rows, some have been seen before.
 
     Parameters
     ----------
@@ -32,6 +35,8 @@ def make_folds(y, weight, *, n_classes, rng, n_folds=None, groups=None):
         quarter of the rows held out once.
     groups : ndarray of shape (n_rows,), optional
         Codes. No group is on both sides of a fold.
+    counts : ndarray of int of shape (n_rows,), optional
+        How many equal rows each row stands for; by default one.
 
     Returns
     -------
@@ -48,16 +53,21 @@ def make_folds(y, weight, *, n_classes, rng, n_folds=None, groups=None):
     n_rows = len(y)
     is_holdout = n_folds is None and n_rows > max(DEFAULT_FOLDS)
     n_parts = HOLDOUT_PART if is_holdout else _check_n_folds(n_folds, n_rows)
-    if groups is None:
-        part = _deal_rows(y, n_classes, n_parts, rng)
+    if groups is not None:
+        part, counts = _deal_groups(groups, n_parts, rng), np.ones(n_rows, dtype=np.intp)
     else:
-        part = _deal_groups(groups, n_parts, rng)
-    in_part = part == np.arange(part.max() + 1)[:, None]  # (n_parts, n_rows)
-    is_valid = in_part[:1] if is_holdout else in_part
-    is_valid = is_valid[is_valid.any(axis=1) & (~is_valid).any(axis=1)]
-    if not len(is_valid):
+        counts = np.minimum(1 if counts is None else counts, MOST_DEALT * n_parts)
+        counts = np.broadcast_to(counts, n_rows)
+        part = _deal_rows(np.repeat(y, counts), n_classes, n_parts, rng)
+    row_of = np.repeat(np.arange(n_rows), counts)
+    share = np.zeros((part.max() + 1, n_rows))  # of each row, what is in each part
+    is_dealt = part >= 0
+    np.add.at(share, (part[is_dealt], row_of[is_dealt]), 1.0)
+    share = (share / counts)[: 1 if is_holdout else None]
+    share = share[(share > 0).any(axis=1) & (share < 1).any(axis=1)]
+    if not len(share):
         return Folds(weight[None].copy(), weight[None].copy())
-    return Folds(np.where(is_valid, 0.0, weight), np.where(is_valid, weight, 0.0))
+    return Folds(weight * (1 - share), weight * share)
 
 
 def _check_n_folds(n_folds, n_rows):

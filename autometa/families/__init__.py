@@ -6,7 +6,14 @@ from autometa.families._configs import default_config, drop_inactive, read_confi
 from autometa.families._network_model import NetworkModel
 from autometa.families._own import Family, check_families
 from autometa.families._preparation import TablePreparation
-from autometa.families._registry import EXTRAS, FAMILIES, GROWING, find_family, import_extra
+from autometa.families._registry import (
+    BOOSTING,
+    EXTRAS,
+    FAMILIES,
+    GROWING,
+    find_family,
+    import_extra,
+)
 from autometa.families._table_model import TableModel, spread_classes
 from autometa.families._task import EncodedTask, Folds
 
@@ -14,6 +21,7 @@ from autometa.families._task import EncodedTask, Folds
 _OF_THE_NETWORK = ("NetworkRun", "adapt_model", "first_config", "propose_model", "space")
 
 __all__ = [
+    "BOOSTING",
     "EXTRAS",
     "EncodedTask",
     "FAMILIES",

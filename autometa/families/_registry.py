@@ -23,6 +23,8 @@ NAMES = (
 EXTRAS = ("lightgbm", "xgboost", "catboost")
 #: Those whose models grow step by step, so that a fit can end early.
 GROWING = frozenset(NAMES) - {"adapted_network", "linear", "knn", "svm"}
+#: Of these, those that more steps can make worse, so that the best number is looked for.
+BOOSTING = GROWING - {"random_forest", "extra_trees"}
 
 
 class _Families(Mapping):

@@ -42,7 +42,8 @@ class TableModel(BaseEstimator):
     model_, preparation_
         What was fitted; ``model_`` is None where the rows have one class only.
     n_steps_ : int or None
-        The steps taken: fewer than ``n_steps`` where fitting was stopped.
+        The steps taken: fewer than ``n_steps`` where fitting was stopped, or where :meth:`cut`
+        has left fewer to predict with.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class TableModel(BaseEstimator):
         should_stop : callable, optional
             Asked between steps; where it is true, a family that grows ends with what it has.
         """
-        y, self.n_steps_ = np.asarray(y), self.n_steps
+        y, self.n_steps_, self.is_cut_ = np.asarray(y), self.n_steps, False
         options = {}
         if sample_weight is not None:
             weight = np.asarray(sample_weight, dtype=np.float64)
@@ -164,9 +165,16 @@ class TableModel(BaseEstimator):
             return found
         return spread_classes(found, self.classes_, n_classes)
 
+    def cut(self, n_steps):
+        """Predict from here on as if fitting had ended after so many steps."""
+        if n_steps < self.n_steps_:
+            self.n_steps_, self.is_cut_ = n_steps, True
+
     def _predict_known(self, Z):
         if self.model_ is None:
             return np.ones((len(Z), 1))
+        if self.is_cut_:
+            return next(self.stage_prepared(Z, [self.n_steps_]))
         with threadpool_limits(self.n_threads):
             if self._is_regression:
                 return np.asarray(self.model_.predict(Z), dtype=np.float64)

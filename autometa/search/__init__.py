@@ -9,6 +9,7 @@ from autometa.search.suggestions import suggest, warm_start
 
 # The estimators' own search needs torch, which users' studies do not.
 _OF_THE_NETWORK = {
+    "Candidate": "autometa.search._library",
     "FamilyProposals": "autometa.search._family_proposals",
     "Pace": "autometa.search._pace",
     "SearchResult": "autometa.search.run",
@@ -16,6 +17,7 @@ _OF_THE_NETWORK = {
 }
 
 __all__ = [
+    "Candidate",
     "FamilyProposals",
     "MetaSampler",
     "Pace",

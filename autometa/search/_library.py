@@ -83,7 +83,9 @@ class Library:
 
     @property
     def score(self):
-        """Of the ensemble, on the rows it was chosen by."""
+        """Of the ensemble, on the rows it was chosen by; NaN without any."""
+        if not self.candidates:
+            return np.nan
         return self.scorer.scores(self._mean()[None])[0]
 
     def share(self, family):

@@ -22,8 +22,11 @@ PREDICTING_OF_READING = 0.7
 MARGIN = 0.9
 #: Of the time left after the first trials, what the refit may take.
 REFIT_SHARE = 0.5
-#: Of the time left, what one configuration of a table family may take on all folds.
-FIT_SHARE = 0.35
+#: Of the time left, what one turn of a family may take where there are several: a configuration
+#: of a table family on all folds, or a group of networks with what the refit of its best takes.
+TURN_SHARE = 0.35
+#: A fit on all rows takes so many times what one takes on a part of them.
+REFIT_OF_FOLD = 1.5
 #: A family that grows is worth starting where so much of what it took before fits.
 LEAST_GROWN = 0.3
 
@@ -44,6 +47,8 @@ class Pace:
     read_s : float
         Seconds that reading the labelled rows took, so that a network can predict; what a
         fold's predictions and a step take is guessed from it.
+    is_alone : bool
+        Whether the adapted network is the only family.
 
     Attributes
     ----------
@@ -51,8 +56,10 @@ class Pace:
         Seconds of one network: predicting is that of a fold, reading that of the refit.
     """
 
-    def __init__(self, deadline, *, n_bags=1, n_rows=1, propose_s=0.0, read_s=0.0):
-        self.deadline, self.n_bags = deadline, n_bags
+    def __init__(self, deadline, *, n_bags=1, n_rows=1, propose_s=0.0, read_s=0.0, is_alone=True):
+        self.deadline, self.n_bags, self.is_alone = deadline, n_bags, is_alone
+        self._turn_share = 1.0 if is_alone else TURN_SHARE
+        self._turn_end_s = math.inf
         self.propose_s, self.read_s = propose_s, read_s
         self.predict_s = PREDICTING_OF_READING * read_s
         share = min(n_rows, MAX_STEP_ROWS) / min(n_rows, MAX_CONTEXT_ROWS)
@@ -61,6 +68,7 @@ class Pace:
         self._best_n_steps = None
         self._n_reserved = 1  # networks of the refit that the search leaves time for
         self._last_s, self._n_networks, self._is_stepping = 0.0, 1, False
+        self._tables_s = 0.0  # of table models that are to be fitted on all rows
         self._fold_s = {}  # seconds that a table model of each family took on a fold
 
     @property
@@ -68,12 +76,19 @@ class Pace:
         return self.deadline.seconds is None
 
     def few_enough(self, folds):
-        """Take the first of the folds: as many as let a first trial end, one at least."""
-        n_folds, n_steps = len(folds.train_weight), DEFAULT_CONFIG["n_steps"]
-        while not self.is_free and n_folds > 1:
-            if self._fits(n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)):
+        """Take the first of the folds: as many as let a first trial end, one at least.
+
+        Beside other families it ends with the weights as proposed; where time does not suffice
+        even for that, they keep all folds.
+        """
+        n_steps = DEFAULT_CONFIG["n_steps"] if self.is_alone else 0
+        n_folds = n_all = len(folds.train_weight)
+        while not self.is_free and n_folds > self.is_alone:
+            needed_s = n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)
+            if self._fits(needed_s, self._turn_share):
                 break
             n_folds -= 1
+        n_folds = max(n_folds, 1) if self.is_alone else n_folds or n_all
         return Folds(folds.train_weight[:n_folds], folds.valid_weight[:n_folds])
 
     def may_start(self, n_folds, fewest_steps=FEWEST_STEPS):
@@ -83,7 +98,7 @@ class Pace:
         best = self._best_n_steps or 0
         n_steps = max(fewest_steps, best // 2)  # fewer would hardly beat the best
         refit_s = self._refit_s(max(n_steps, best), self._n_reserved)
-        return self._fits(n_folds * self._trial_s(n_steps) + refit_s)
+        return self._fits(n_folds * self._trial_s(n_steps) + refit_s, self._turn_share)
 
     def group_size(self, n_folds):
         """Trials that may share a group: the first stands alone, so that a result comes early."""
@@ -92,12 +107,13 @@ class Pace:
         if self._best_n_steps is None:
             return 1
         trial_s = n_folds * self._trial_s(2 * DEFAULT_CONFIG["n_steps"])
-        return max(1, int(self.deadline.left_s / 4 / max(trial_s, 1e-9)))
+        return max(1, int(self._turn_share * self.deadline.left_s / 4 / max(trial_s, 1e-9)))
 
     def group_starts(self, n_networks):
         """Note that a group is about to be made: trials times folds."""
         if not self.is_free:
             self._note(n_networks)
+            self._turn_end_s = self.deadline.elapsed_s + self._turn_share * self.deadline.left_s
 
     def reported(self, n_steps):
         """Note that the networks of a group have predicted, after so many steps."""
@@ -124,12 +140,14 @@ class Pace:
         n_more = run.next_report - run.n_steps
         most_steps = max(run.next_report, self._best_n_steps or 0)
         refit_s = self._refit_s(most_steps, self._n_reserved)
-        return self._fits(self._n_networks * (n_more * self.step_s + self.predict_s) + refit_s)
+        needed_s = self._n_networks * (n_more * self.step_s + self.predict_s) + refit_s
+        left_s = min(self._turn_end_s - self.deadline.elapsed_s, self.deadline.left_s)
+        return needed_s < MARGIN * left_s
 
     def group_ended(self, best_n_steps):
         """Note which number of steps is the best so far."""
         if self._best_n_steps is None and not self.is_free:
-            self._n_reserved = self._n_bags_within(best_n_steps, REFIT_SHARE)
+            self._n_reserved = self._n_bags_within(best_n_steps, REFIT_SHARE * self._turn_share)
         self._best_n_steps = best_n_steps
 
     def may_fit(self, family, task, n_folds):
@@ -139,21 +157,30 @@ class Pace:
         fold_s = self._fold_s.get(family) or guess_seconds(family, task)
         if family in GROWING:
             fold_s = fold_s * LEAST_GROWN
-        return fold_s * n_folds < FIT_SHARE * self._left_for_fits_s
+        return fold_s * n_folds < TURN_SHARE * self._left_for_fits_s
 
     @contextmanager
     def fitting(self, family, n_folds):
         """Watch over one configuration's fits; gives the :class:`FitLimits`."""
-        limits = FitLimits(None if self.is_free else self._left_for_fits_s * FIT_SHARE, n_folds)
+        limits = FitLimits(None if self.is_free else self._left_for_fits_s * TURN_SHARE, n_folds)
         yield limits
         if limits.n_ended and not self.is_free:
-            fold_s = limits.seconds / limits.n_ended
-            self._fold_s[family] = max(fold_s, self._fold_s.get(family, 0.0) / 2)
+            fold_s, before_s = limits.seconds / limits.n_ended, self._fold_s.get(family, 0.0)
+            # one that was stopped says little of what others take
+            self._fold_s[family] = max(fold_s, before_s * (1.0 if limits.is_over else 0.5))
+
+    def reserve(self, seconds):
+        """Leave so many seconds, of fits on a fold, for the same fits on all rows."""
+        self._tables_s = REFIT_OF_FOLD * seconds
+
+    def may_refit(self, seconds):
+        """Whether a fit that took so long on a fold could be made on all rows."""
+        return self.is_free or self._fits(REFIT_OF_FOLD * seconds)
 
     @property
     def _left_for_fits_s(self):
-        n_steps = DEFAULT_CONFIG["n_steps"] if self._best_n_steps is None else self._best_n_steps
-        return MARGIN * self.deadline.left_s - self._refit_s(n_steps, self._n_reserved)
+        refit_s = self._refit_s(self._best_n_steps or 0, self._n_reserved)
+        return MARGIN * self.deadline.left_s - refit_s
 
     def plan_refit(self, n_steps):
         """Return how many networks to adapt on all rows, and until when they may take steps."""
@@ -174,10 +201,10 @@ class Pace:
         return self.propose_s + n_reports * self.predict_s + n_steps * self.step_s
 
     def _refit_s(self, n_steps, n_bags):
-        """Seconds of adapting a configuration on all rows; the proposal is there already."""
+        """Seconds of what has to be fitted on all rows; the proposal is there already."""
         if n_steps == 0:
-            return 0.0
-        return self.propose_s + n_bags * (n_steps * self.step_s + self.read_s)
+            return self._tables_s
+        return self._tables_s + self.propose_s + n_bags * (n_steps * self.step_s + self.read_s)
 
     def _fits(self, needed_s, share=1.0):
         return needed_s < MARGIN * share * self.deadline.left_s
@@ -206,10 +233,12 @@ class FitLimits:
         For ``TableModel.fit_prepared``.
     n_ended : int
         Folds fitted and predicted.
+    is_over : bool
+        Whether a fit was told to stop.
     """
 
     def __init__(self, seconds, n_folds):
-        self._limit_s, self._n_folds, self.n_ended = seconds, n_folds, 0
+        self._limit_s, self._n_folds, self.n_ended, self.is_over = seconds, n_folds, 0, False
         self.should_stop = None if seconds is None else self._is_late
         self._start = 0.0 if seconds is None else time.monotonic()
         self.seconds = float("nan") if seconds is None else 0.0
@@ -222,7 +251,9 @@ class FitLimits:
 
     def _is_late(self):
         share = (self._limit_s - self.seconds) / (self._n_folds - self.n_ended)
-        return time.monotonic() - self._start - self.seconds > share
+        is_late = time.monotonic() - self._start - self.seconds > share
+        self.is_over |= is_late
+        return is_late
 
 
 def guess_seconds(family, task):

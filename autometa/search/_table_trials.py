@@ -1,16 +1,21 @@
 """Trials of the families that fit tables: one configuration, fold after fold."""
 
+import math
 import warnings
 
 import numpy as np
 from optuna.trial import TrialState
 
 from autometa.exceptions import FamilyWarning
-from autometa.families import Family, find_family, read_config
+from autometa.families import BOOSTING, Family, find_family, read_config
 from autometa.search._library import Candidate
 
 #: Candidates that there must be before a first fold decides whether the others pay.
 N_BEFORE_DOUBT = 3
+#: Numbers of boosting steps that are compared: the fewest, and one in proportion to the next.
+FEWEST_STEPS, STEP_RATIO = 5, 1.4
+#: Of these, so many beyond the first fold's best are taken on the other folds.
+N_FURTHER = 2
 #: Trials of a family whose space is so small that more would repeat themselves.
 MOST_TRIALS = {"linear": 12, "knn": 12}
 #: A family whose first trials all fail is given up after so many.
@@ -81,37 +86,55 @@ class TableTrials:
         return [self.study.tell(trial, candidate.score)]
 
     def _evaluate(self, trial, config):
-        """Fit fold after fold; a candidate of some folds only was not worth more."""
-        n_folds = self.models.n_folds
-        fitted, predictions = [], []
+        """Fit fold after fold; a candidate of some folds only was not worth more.
+
+        What the first fold shows of the number of steps bounds that of the others; the best of
+        all folds is kept.
+        """
+        n_folds, steps_name = self.models.n_folds, find_family(self._source).STEPS_NAME
+        fitted, predictions, steps = [], [], None
         with self.pace.fitting(self.family, n_folds) as limits:
             for fold in range(n_folds):
                 try:
                     model = self.models.make(self._source, config)
                     self.models.fit(model, fold, limits.should_stop)
-                    predictions.append(self.models.predict(model, fold))
+                    if steps is None:
+                        steps = _points(self.family, model.n_steps_)
+                    predictions.append(self.models.predict(model, fold, steps))
                 except self._errors as error:
                     self._note(trial, error)
                     return None
                 fitted.append(model)
                 limits.fold_ended()
-                steps_name = find_family(self._source).STEPS_NAME
-                if model.n_steps_ is not None and model.n_steps_ < model.n_steps:
-                    config = {**config, steps_name: max(1, model.n_steps_)}
-                    trial.set_user_attr("autometa:n_steps", model.n_steps_)
-                if fold + 1 < n_folds and not self._is_worth_more(predictions[0]):
+                if fold > 0 or n_folds == 1:
+                    continue
+                scores = [self.library.scorer.score(one, 0) for one in predictions[0]]
+                best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
+                if not self._is_worth_more(predictions[0][best]):
                     break
-        if len(fitted) < n_folds:
-            score = self.library.scorer.score(predictions[0], 0)
+                steps = steps[: best + 1 + N_FURTHER]
+                predictions[0] = predictions[0][: len(steps)]
+                if steps[-1] is not None:
+                    config = {**config, steps_name: steps[-1]}
+        if len(fitted) == n_folds:
+            points = np.stack(predictions, axis=1)  # (n_points, n_folds, n_valid, ...)
+            scores = self.library.scorer.scores(points)
+            best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
+            predictions = points[best]
         else:
-            score = self.library.scorer.scores(np.stack(predictions)[None])[0]
-        if not np.isfinite(score):
+            predictions = predictions[0][None, best]
+        if not np.isfinite(scores[best]):
             return None
+        if steps[best] is not None:
+            config = {**config, steps_name: steps[best]}
+            trial.set_user_attr("autometa:n_steps", steps[best])
+            for model in fitted:
+                model.cut(steps[best])
         return Candidate(
             self.family,
             config,
-            float(score),
-            np.stack(predictions),
+            float(scores[best]),
+            predictions,
             trial.number,
             models=fitted,
             seconds=limits.seconds,
@@ -147,3 +170,11 @@ class TableTrials:
     def _is_worth_more(self, first):
         library = self.library
         return len(library.candidates) < N_BEFORE_DOUBT or library.is_worth_more_folds(first)
+
+
+def _points(family, n_steps):
+    """Numbers of steps to compare, ascending; the last is the whole."""
+    if family not in BOOSTING or n_steps <= FEWEST_STEPS:
+        return [n_steps]
+    n_points = 1 + math.ceil(math.log(n_steps / FEWEST_STEPS, STEP_RATIO))
+    return np.unique(np.geomspace(FEWEST_STEPS, n_steps, n_points).round().astype(int)).tolist()

@@ -51,6 +51,10 @@ class SearchResult:
         """The best configuration alone."""
         return max(self.candidates, key=lambda one: one.score)
 
+    def has_tried(self, family):
+        """Whether there is a candidate of a family."""
+        return any(one.family == family for one in self.candidates)
+
     @property
     def members(self):
         """Candidates and their weights, of those that have one."""
@@ -157,6 +161,8 @@ def run_search(
             n_most = np.inf if n_trials is None else n_trials - n_done
             told = turns.run(runner, n_most)
             n_done += len(told)
+            if not is_alone and fold_models.n_folds == 1:
+                pace.reserve(sum(one.seconds for one in _fitted(library)))
             for frozen in told:
                 for callback in callbacks:
                     callback(study, frozen)
@@ -171,12 +177,17 @@ def run_search(
         return _best_alone(study, library, interrupted)
     if not library.candidates:
         return None
+    if fold_models.n_folds == 1 and not interrupted:
+        _refit(library, fold_models, pace, {one.family: one.source for one in proposals})
     score = float(library.score)
     return SearchResult(library.candidates, library.weights, score, interrupted, scorer)
 
 
 class _Turns:
-    """Whose turn it is: first each family once, then those that the ensemble draws on."""
+    """Whose turn it is: first each family once, then those that the ensemble draws on.
+
+    What a turn that made the ensemble better took counts half, with all before it.
+    """
 
     def __init__(self, runners, library, *, reads_clock):
         self.runners, self.library, self.reads_clock = list(runners), library, reads_clock
@@ -197,12 +208,34 @@ class _Turns:
 
     def run(self, runner, n_most):
         """Let a family run some trials; one at first, where there are others."""
-        if len(self.runners) > 1 and not runner.n_trials:
+        if len(self.runners) == 1:
+            return runner.run(n_most)
+        if not runner.n_trials:
             n_most = min(n_most, 1)
         started_s = time.monotonic() if self.reads_clock else 0.0
+        before = self.library.score
         told = runner.run(n_most)
         self.spent[runner] += time.monotonic() - started_s if self.reads_clock else len(told)
+        if self.library.score > before:
+            self.spent[runner] /= 2
         return told
+
+
+def _fitted(library):
+    """The table models that have a weight, the heaviest first."""
+    pairs = zip(library.weights, library.candidates, strict=True)
+    members = [(weight, one) for weight, one in pairs if weight > 0 and one.models]
+    return [one for _, one in sorted(members, key=lambda pair: -pair[0])]
+
+
+def _refit(library, fold_models, pace, sources):
+    """Fit those that saw one fold's rows only on all rows, as far as time allows."""
+    pace.reserve(0.0)
+    for one in _fitted(library):
+        if pace.may_refit(one.seconds):
+            model = fold_models.make(sources[one.family], one.config)
+            fold_models.fit(model)
+            one.models[:] = [model]
 
 
 def _best_alone(study, library, interrupted):

@@ -121,3 +121,21 @@ def test_parts_of_the_rows_given_have_the_weights_of_their_rows():
     found = rows.weights_of(np.array([0, 1, 3]))
 
     assert dict(zip(rows.X["a"], found, strict=True)) == {1.0: 5.0, 2.0: 2.0}
+
+
+@pytest.mark.parametrize(
+    "weight, expected",
+    [
+        ([1.0, 1.0, 1.0], [1, 2]),
+        ([2.0, 2.0, 2.0], [1, 2]),  # the whole table twice is that table
+        ([3.0, 1.0, 1.0], [2, 3]),
+        ([1.5, 1.0, 1.0], [1, 1]),  # no counts, but how much a row matters
+        ([2e6, 1.0, 1.0], [1, 1]),
+    ],
+)
+def test_whole_weights_are_counts_of_rows(weight, expected):
+    X = pd.DataFrame({"size": [1.0, 2.0, 2.0]})
+
+    rows = CanonicalRows.of(X, np.zeros(3), np.array(weight))
+
+    assert sorted(rows.counts.tolist()) == expected

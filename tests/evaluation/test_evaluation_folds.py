@@ -7,10 +7,10 @@ from autometa.evaluation import make_folds
 from autometa.exceptions import InvalidInputError
 
 
-def folds_of(y, n_classes, seed=0, **options):
+def folds_of(y, n_classes, seed=0, weight=None, **options):
     return make_folds(
         np.asarray(y),
-        np.ones(len(y)),
+        np.ones(len(y)) if weight is None else weight,
         n_classes=n_classes,
         rng=np.random.default_rng(seed),
         **options,
@@ -103,3 +103,31 @@ def test_the_seed_decides():
 
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+def test_equal_rows_are_dealt_one_by_one():
+    weight = np.array([6.0, 3.0, 1.0, 1.0, 1.0])
+    y = np.zeros(5)
+
+    folds = folds_of(y, None, weight=weight, n_folds=3, counts=weight.astype(int))
+
+    assert folds.valid_weight.sum(axis=1).tolist() == [4.0, 4.0, 4.0]
+    np.testing.assert_allclose(folds.train_weight + folds.valid_weight, [weight] * 3)
+    assert (folds.valid_weight % 1 == 0).all()
+    assert ((folds.train_weight > 0) & (folds.valid_weight > 0)).any()
+
+
+def test_very_many_equal_rows_are_spread_evenly():
+    weight = np.array([1e6, 1e6, 1.0])
+
+    folds = folds_of(np.zeros(3), None, weight=weight, n_folds=2, counts=weight.astype(int))
+
+    np.testing.assert_allclose(folds.valid_weight.sum(axis=1), 1e6, rtol=0.2)
+
+
+def test_equal_rows_of_a_group_stay_together():
+    counts = np.array([3, 1, 1, 2])
+
+    folds = folds_of(np.zeros(4), None, n_folds=2, counts=counts, groups=np.arange(4))
+
+    assert set(np.unique(folds.valid_weight)) == {0.0, 1.0}

@@ -70,15 +70,6 @@ def test_the_first_trial_is_that_for_a_table_of_this_size(short, search, n_class
     assert trial.user_attrs["autometa:origin"] == "default"
 
 
-def test_a_network_that_diverges_ends_there_and_its_best_point_counts(curves, search):
-    curves(lambda config, step: float(step) if step < 5 else np.nan)
-
-    result = search(2)
-
-    assert [trial.intermediate_values for trial in result.trials] == [{0: 0.0, 2: 2.0}] * 2
-    assert result.found.best.n_steps == 2
-
-
 def test_a_network_that_diverges_at_once_fails_its_trial_only(curves, search):
     curves(lambda config, step: np.nan if config["step_size"] > 0.5 else 1.0)
 
