@@ -7,8 +7,8 @@ import numpy as np
 
 from autometa.families import Family, find_family, spread_classes
 
-#: Rows of the fits that tell what a fit on all rows takes.
-PROBE_ROWS = (100, 400)
+#: Rows of the fits that tell what a fit on all rows takes; the first pays for what is paid once.
+PROBE_ROWS = (100, 100, 400)
 
 
 class FoldModels:
@@ -112,8 +112,9 @@ class FoldModels:
                 model.fit_prepared(sample, self.task.y[few], self.task.weight[few])
                 model.predict_prepared(sample, self.task.n_classes)
             seconds.append(time.perf_counter() - started_s)
-        growth = np.log(seconds[1] / seconds[0]) / np.log(PROBE_ROWS[1] / PROBE_ROWS[0])
-        return seconds[1] * (n_train / PROBE_ROWS[1]) ** float(np.clip(growth, 1.0, 3.0))
+        most = PROBE_ROWS[-1]
+        growth = np.log(seconds[-1] / min(seconds[:-1])) / np.log(most / PROBE_ROWS[0])
+        return seconds[-1] * (n_train / most) ** float(np.clip(growth, 1.0, 3.0))
 
     def _prepare(self, preparation):
         key = repr(preparation)
