@@ -203,7 +203,11 @@ def warm_hpo(
     seeds: int = 3,
     trials: int = 50,
     max_rows: int = 1_000,
-    max_tasks: int | None = None,
+    folds: int = 3,
+    max_tasks: Annotated[
+        int | None, typer.Option(help="More of them later go on from fewer.")
+    ] = None,
+    max_columns: Annotated[int | None, typer.Option(help="Leave out wider tables.")] = None,
     knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
     hours: Annotated[
         float | None, typer.Option(help="Start no run after this time; 0: print only.")
@@ -223,7 +227,9 @@ def warm_hpo(
         seeds=seeds,
         n_trials=trials,
         max_rows=max_rows,
+        n_folds=folds,
         max_tasks=max_tasks,
+        max_columns=max_columns,
         knowledge=knowledge,
         hours=hours,
     )
