@@ -25,7 +25,7 @@ REFIT_SHARE = 0.5
 #: Of the time left, what one configuration of a table family may take on all folds.
 FIT_SHARE = 0.35
 #: Beside other families, what a group of networks with the refit of its best may take.
-GROUP_SHARE = 0.6
+GROUP_SHARE = 0.5
 #: A fit on all rows takes so many times what one takes on a part of them.
 REFIT_OF_FOLD = 1.5
 #: A family that grows is worth starting where so much of what it took before fits.
@@ -77,20 +77,23 @@ class Pace:
         return self.deadline.seconds is None
 
     def few_enough(self, folds):
-        """Take the first of the folds: as many as let a first trial end, one at least.
+        """Take the first of the folds: as many as let a first trial of the network end.
 
-        Beside other families it ends with the weights as proposed; where time does not suffice
-        even for that, they keep all folds.
+        One at least; beside other families, all where not even one fits that ends with the
+        weights as proposed.
         """
-        n_steps = DEFAULT_CONFIG["n_steps"] if self.is_alone else 0
-        n_folds = n_all = len(folds.train_weight)
-        while not self.is_free and n_folds > self.is_alone:
-            needed_s = n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)
-            if self._fits(needed_s, self._group_share):
-                break
+        if self.is_free:
+            return folds
+        n_folds, n_steps = len(folds.train_weight), DEFAULT_CONFIG["n_steps"]
+        while n_folds > 1 and not self._may_try(n_folds, n_steps):
             n_folds -= 1
-        n_folds = max(n_folds, 1) if self.is_alone else n_folds or n_all
+        if not (self.is_alone or self._may_try(n_folds, 0)):
+            return folds
         return Folds(folds.train_weight[:n_folds], folds.valid_weight[:n_folds])
+
+    def _may_try(self, n_folds, n_steps):
+        needed_s = n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)
+        return self._fits(needed_s, self._group_share)
 
     def may_start(self, n_folds, fewest_steps=FEWEST_STEPS):
         """Whether a trial could start, take a few steps and leave time for the refit."""
