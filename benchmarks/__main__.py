@@ -87,8 +87,8 @@ def warm_weights(
 
 @app.command("fit_time")
 def fit_time(
-    parts: Annotated[str, typer.Option(help="fit, import, memory; by commas.")] = (
-        "fit,import,memory"
+    parts: Annotated[str, typer.Option(help="fit, import, sampler, memory; by commas.")] = (
+        "fit,import,sampler,memory"
     ),
     knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
     repeats: int = 20,
@@ -96,7 +96,7 @@ def fit_time(
     record: Record = None,
     as_json: AsJson = False,
 ):
-    """Seconds of a fit and of the import, and memory by number of rows."""
+    """Seconds of a fit and of the import, ms that MetaSampler adds, and memory by rows."""
     from benchmarks import fit_time as command
 
     figures = command.main(
@@ -203,7 +203,11 @@ def warm_hpo(
     seeds: int = 3,
     trials: int = 50,
     max_rows: int = 1_000,
-    max_tasks: int | None = None,
+    folds: int = 3,
+    max_tasks: Annotated[
+        int | None, typer.Option(help="More of them later go on from fewer.")
+    ] = None,
+    max_columns: Annotated[int | None, typer.Option(help="Leave out wider tables.")] = None,
     knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
     hours: Annotated[
         float | None, typer.Option(help="Start no run after this time; 0: print only.")
@@ -223,7 +227,9 @@ def warm_hpo(
         seeds=seeds,
         n_trials=trials,
         max_rows=max_rows,
+        n_folds=folds,
         max_tasks=max_tasks,
+        max_columns=max_columns,
         knowledge=knowledge,
         hours=hours,
     )

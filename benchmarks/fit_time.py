@@ -1,4 +1,4 @@
-"""Time of a fit that only proposes weights, time of the import, memory by number of rows."""
+"""Time of a fit that only proposes weights, of the import, of a sampler; memory by rows."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from autometa import AutoMetaClassifier
+from benchmarks import sampler_time
 
 N_COLUMNS, N_THREADS = 20, 2
 N_IMPORTS = 10
@@ -18,12 +19,15 @@ OURS = "from autometa import AutoMetaClassifier"
 THEIRS = "import sklearn, pandas, optuna"
 
 
-def main(*, parts=("fit", "import", "memory"), knowledge=None, repeats=20, max_rows=1_000_000):
+def main(
+    *, parts=("fit", "import", "sampler", "memory"), knowledge=None, repeats=20, max_rows=1_000_000
+):
     """Measure in processes of their own; return the figures.
 
     Parameters
     ----------
-    parts : collection of {"fit", "import", "memory"}
+    parts : collection of {"fit", "import", "sampler", "memory"}
+        For the sampler see `benchmarks.sampler_time`; it asks the evaluations that ship.
     knowledge : path, optional
         By default the initialisation that ships with the package.
     repeats : int
@@ -37,6 +41,8 @@ def main(*, parts=("fit", "import", "memory"), knowledge=None, repeats=20, max_r
         figures["fit"] = _in_process("time_fits", knowledge, repeats)
     if "import" in parts:
         figures["import"] = time_imports()
+    if "sampler" in parts:
+        figures["sampler"] = sampler_time.main()
     if "memory" in parts:
         n_rows = [n for n in (10**3, 10**4, 10**5, 10**6) if n <= max_rows]
         figures["memory"] = [_in_process("measure_memory", knowledge, n) for n in n_rows]
@@ -146,6 +152,8 @@ def print_figures(figures):
         found = figures["import"]
         print(f"import  {found['ours_s']:.2f} s, scikit-learn, pandas and Optuna ", end="")
         print(f"{found['scikit_learn_pandas_optuna_s']:.2f} s, ratio {found['ratio']:.2f}")
+    if "sampler" in figures:
+        sampler_time.print_figures(figures["sampler"])
     if "memory" in figures:
         print(f"peak memory of a fit, n_trials=0, {N_COLUMNS} columns")
         growth = ["", *(f"{kb:.2f} kB a row" for kb in memory_per_row(figures["memory"]))]

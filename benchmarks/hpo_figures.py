@@ -151,8 +151,9 @@ def print_figures(figures):
     """Print what ``warm_hpo.main`` found."""
     known = figures["knowledge"]
     print(
-        f"{figures['split']}, {figures['seeds']} seeds, {figures['n_trials']} trials, at most "
-        f"{figures['max_rows']} rows; {len(known['left_out'])} known tasks left out"
+        f"{figures['split']}, {figures['seeds']} seeds, {figures['n_trials']} trials, "
+        f"{figures['n_folds']} folds of at most {figures['max_rows']} rows; "
+        f"{len(known['left_out'])} known tasks left out"
     )
     for family, reasons in figures["not_run"].items():
         for method, reason in reasons.items():
@@ -185,7 +186,11 @@ def print_figures(figures):
             print(
                 f"{leader} is {worse} than cold TPE at {ended['n_trials']} trials: mean gain "
                 f"{ended['mean_gain']:+.4f}, {ended['wins']}-{ended['losses']}"
+                + ("" if ended["p_value"] is None else f" p={ended['p_value']:.2g}")
             )
+        if "run_s" in found:
+            shown = ", ".join(f"{method} {s:.1f}" for method, s in found["run_s"].items())
+            print(f"processor's seconds of a run, evaluating included: {shown}")
 
 
 def _complete(runs, methods):

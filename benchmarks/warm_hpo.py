@@ -10,7 +10,7 @@ command can be stopped and goes on where it was.
 import time
 import warnings
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import numpy as np
 import optuna
@@ -35,7 +35,7 @@ from benchmarks.results_file import ResultsFile
 
 __all__ = ["main", "print_figures"]
 
-KEY = ("split", "task", "family", "method", "seed", "n_trials", "max_rows", "knowledge")
+KEY = ("split", "task", "family", "method", "seed", "n_trials", "max_rows", "n_folds", "knowledge")
 
 
 def main(
@@ -48,7 +48,9 @@ def main(
     seeds=3,
     n_trials=50,
     max_rows=1_000,
+    n_folds=3,
     max_tasks=None,
+    max_columns=None,
     knowledge=None,
     hours=None,
 ):
@@ -64,8 +66,12 @@ def main(
         Among those that the knowledge holds; by default all of them.
     methods : sequence of str, optional
         Among `METHODS`, by default all; "random", which regrets are measured by, is always run.
-    seeds, n_trials, max_rows : int
+    seeds, n_trials, max_rows, n_folds : int
+        A configuration's score is the mean over `n_folds` of at most `max_rows` rows.
     max_tasks : int, optional
+        So many, in an order that does not change: more of them go on from fewer.
+    max_columns : int, optional
+        Leave out wider tables; a few of them take most of the time.
     knowledge : path or Knowledge, optional
         By default the evaluations that ship with the package.
     hours : float, optional
@@ -79,7 +85,7 @@ def main(
     end = time.monotonic() + (float("inf") if hours is None else 3600 * hours)
     if not isinstance(knowledge, Knowledge):
         knowledge = Knowledge.load(knowledge) if knowledge else Knowledge.default()
-    tasks = corpus_tasks(corpus, split, max_tasks=max_tasks)
+    tasks = corpus_tasks(corpus, split, max_tasks=max_tasks, max_columns=max_columns)
     knowledge, left_out = held_out(knowledge, corpus, split, tasks)
     families = list(knowledge.families if families is None else families)
     if unknown := sorted(set(families) - set(knowledge.families)):
@@ -90,7 +96,7 @@ def main(
     skipped = {f: {m: why_not(m, f) for m in methods if why_not(m, f)} for f in families}
     # Of each family, so that more of another one makes no run again.
     checksums = {f: checksum_of(knowledge.filter(families=[f])) for f in families}
-    common = {"split": split, "n_trials": n_trials, "max_rows": max_rows}
+    common = {"split": split, "n_trials": n_trials, "max_rows": max_rows, "n_folds": n_folds}
     file = ResultsFile(Path(results) / "runs.jsonl", KEY)
     run_all(
         tasks,
@@ -106,13 +112,14 @@ def main(
     runs = [
         run
         for run in file.rows()
-        if all(run[name] == value for name, value in common.items())
+        if all(run.get(name) == value for name, value in common.items())
         and run["knowledge"] in (None, checksums.get(run["family"]))
         and run["seed"] < seeds
         and run["task"] in {task.name for task in tasks}
     ]
     return {
         **common,
+        "max_columns": max_columns,
         "seeds": seeds,
         "checksums": checksums,
         "knowledge": {
@@ -137,11 +144,11 @@ def run_all(
     checksums : dict of str to str
         Of what is known of each family.
     common : dict
-        ``split``, ``n_trials`` and ``max_rows``.
+        ``split``, ``n_trials``, ``max_rows`` and ``n_folds``.
     results : path
         The folder for scores.
     """
-    done = {tuple(row[name] for name in KEY) for row in file.rows()}
+    done = {tuple(row.get(name) for name in KEY) for row in file.rows()}
     scores, described = {}, {}
     for seed in seeds:
         for task in tasks:
@@ -162,7 +169,8 @@ def run_all(
                         )
                     if family not in scores:
                         path = results / f"scores-{family}.jsonl"
-                        scores[family] = Scores(path, max_rows=common["max_rows"])
+                        settings = {name: common[name] for name in ("max_rows", "n_folds")}
+                        scores[family] = Scores(path, **settings)
                     is_regression = task.kind == "regression"
                     problem = Problem(family, is_regression, described[task.name], knowledge)
                     n_trials = common["n_trials"]
@@ -204,6 +212,10 @@ def run_one(method, problem, task, scores, seed, n_trials):
     return {"scores": found, **times, "cost_s": round(sum(costs), 4)}
 
 
+def _seconds_of(run):
+    return run["made_s"] + run["search_s"] + run["cost_s"]
+
+
 def figures_of(runs, families, methods, skipped):
     """Figures of every family and, where there are several, of all their tasks together."""
     figures, stacked, needed_of_all = {}, {}, {}
@@ -221,6 +233,11 @@ def figures_of(runs, families, methods, skipped):
         }
         figures[family]["search_s_per_trial"] = {
             method: round(median(values), 5) for method, values in seconds.items()
+        }
+        # what its runs would take from nothing: some of their scores were looked up
+        figures[family]["run_s"] = {
+            method: round(mean(_seconds_of(r) for r in own if r["method"] == method), 3)
+            for method in names
         }
         for method, table in regrets.items():
             stacked.setdefault(method, []).append(table)

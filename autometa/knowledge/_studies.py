@@ -7,6 +7,7 @@ import optuna
 import pandas as pd
 
 from autometa.exceptions import InvalidInputError, SpaceWarning
+from autometa.families import FAMILIES, drop_inactive, find_family
 from autometa.knowledge._evaluations import PREFIX, configs_of
 from autometa.space import fit_to_space, is_missing
 
@@ -68,7 +69,12 @@ def join(one, other, name):
     return type(one)(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
 
 
-def study_rows(study, trials, space, table):
+def conditions_of(family):
+    """Parents of a family's conditional hyperparameters; none are known of a foreign family."""
+    return find_family(family).CONDITIONS if family in FAMILIES else {}
+
+
+def study_rows(study, trials, space, table, conditions=()):
     """Turn trials into rows of evaluations; changes to fit ``space`` are warned of once each.
 
     Parameters
@@ -77,7 +83,10 @@ def study_rows(study, trials, space, table):
     trials : list of FrozenTrial
     space : dict of str to optuna distribution
     table : DataFrame or None
-        Evaluations that are known of the family: what they use most is the default.
+        Evaluations that are known of the family: what they use most is the default, and what none
+        of them uses plays no part.
+    conditions : dict of str to (str, tuple)
+        As of the families: what a trial lacks plays no part beside another value of its parent.
 
     Returns
     -------
@@ -87,10 +96,12 @@ def study_rows(study, trials, space, table):
     sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
     used = {name for trial in trials for name in trial.params}
     defaults = {} if table is None else _usual_values(table)
+    without = {name for name in space if table is not None and name not in defaults}
     rows, messages = [], {}
     for trial in trials:
         # what other trials of the study have is inactive here, not missing
-        config = dict.fromkeys(used) | trial.params
+        config = dict.fromkeys(without | used) | trial.params
+        config |= _inactive(config, space, defaults, dict(conditions))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             fitted = fit_to_space(config, space, defaults=defaults)
@@ -104,6 +115,18 @@ def study_rows(study, trials, space, table):
     for message in messages:
         warnings.warn(f"{study.study_name}: {message}", SpaceWarning, stacklevel=3)
     return pd.DataFrame(rows)
+
+
+def _inactive(config, space, defaults, conditions):
+    """What a configuration lacks though it is known, where its parent has no need of it: None."""
+    lacking = [name for name in conditions if name in space and name not in config]
+    if not lacking:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SpaceWarning)
+        fitted = fit_to_space(config, space, defaults=defaults)
+    active = drop_inactive(fitted, conditions)
+    return {name: None for name in lacking if name not in active}
 
 
 def _values_of(trial):

@@ -15,10 +15,16 @@ from autometa.knowledge._evaluations import (
     check_spaces,
 )
 from autometa.knowledge._folder import read_description, version_of, write_files
-from autometa.knowledge._studies import join, study_rows, study_space, trials_of
+from autometa.knowledge._studies import (
+    conditions_of,
+    join,
+    study_rows,
+    study_space,
+    trials_of,
+)
 from autometa.knowledge._tables import checksum, from_parquet, to_parquet
 from autometa.metafeatures import compute_metafeatures
-from autometa.tasks import Fingerprint, fingerprint
+from autometa.tasks import Fingerprint, fingerprint, target_kind
 from autometa.tasks.fingerprint import MIN_SHARE
 
 FORMAT = "autometa-knowledge"
@@ -228,6 +234,7 @@ class Knowledge:
         family : str
             Where the family is known, configurations are made to fit its space: what no trial has
             is filled with the default, values out of range are clipped and categories mapped.
+            What plays no part, beside the other values or on this kind of target, stays empty.
         name : str, optional
             Of the task; by default the study's.
         metafeatures : mapping, optional
@@ -260,9 +267,14 @@ class Knowledge:
             metafeatures = compute_metafeatures(X, y)
         known = self.tables.get(family)
         space = study_space(trials) if known is None else self.spaces[family]
-        rows = study_rows(study, trials, space, known)
+        about = {"source": "study", "kind": target_kind(y)}
+        about["fingerprint"] = fingerprint(X, y).to_dict()
+        if known is not None:
+            is_regression = about["kind"] == "regression"
+            alike = self.filter(families=[family], is_regression=is_regression)
+            known = alike.tables.get(family, known)
+        rows = study_rows(study, trials, space, known, conditions_of(family))
         rows = check_evaluations(rows.assign(task=name, family=family))[str(family)]
-        about = {"source": "study", "fingerprint": fingerprint(X, y).to_dict()}
         metafeatures = pd.DataFrame([dict(metafeatures)], index=[name])
         added = Knowledge({str(family): rows}, metafeatures, {str(family): space}, {name: about})
         self.__dict__.update(self.merge(added).__dict__)

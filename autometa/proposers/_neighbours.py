@@ -140,6 +140,7 @@ class TaskNeighbours:
                 f"None of the meta-features given ({', '.join(list(given)[:5])}) is known; the "
                 f"knowledge has {', '.join(self.names[:5])}, ... Give those, or None."
             )
+        given = {name: value for name, value in given.items() if value is not None}  # of JSON
         try:
             values = [float(given.get(name, np.nan)) for name in self.names]
         except (TypeError, ValueError) as error:

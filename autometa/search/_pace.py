@@ -22,9 +22,10 @@ PREDICTING_OF_READING = 0.7
 MARGIN = 0.9
 #: Of the time left after the first trials, what the refit may take.
 REFIT_SHARE = 0.5
-#: Of the time left, what one turn of a family may take where there are several: a configuration
-#: of a table family on all folds, or a group of networks with what the refit of its best takes.
-TURN_SHARE = 0.35
+#: Of the time left, what one configuration of a table family may take on all folds.
+FIT_SHARE = 0.35
+#: Beside other families, what a group of networks with the refit of its best may take.
+GROUP_SHARE = 0.5
 #: A fit on all rows takes so many times what one takes on a part of them.
 REFIT_OF_FOLD = 1.5
 #: A family that grows is worth starting where so much of what it took before fits.
@@ -58,8 +59,8 @@ class Pace:
 
     def __init__(self, deadline, *, n_bags=1, n_rows=1, propose_s=0.0, read_s=0.0, is_alone=True):
         self.deadline, self.n_bags, self.is_alone = deadline, n_bags, is_alone
-        self._turn_share = 1.0 if is_alone else TURN_SHARE
-        self._turn_end_s = math.inf
+        self._group_share = 1.0 if is_alone else GROUP_SHARE
+        self._group_end_s = math.inf
         self.propose_s, self.read_s = propose_s, read_s
         self.predict_s = PREDICTING_OF_READING * read_s
         share = min(n_rows, MAX_STEP_ROWS) / min(n_rows, MAX_CONTEXT_ROWS)
@@ -76,20 +77,23 @@ class Pace:
         return self.deadline.seconds is None
 
     def few_enough(self, folds):
-        """Take the first of the folds: as many as let a first trial end, one at least.
+        """Take the first of the folds: as many as let a first trial of the network end.
 
-        Beside other families it ends with the weights as proposed; where time does not suffice
-        even for that, they keep all folds.
+        One at least; beside other families, all where not even one fits that ends with the
+        weights as proposed.
         """
-        n_steps = DEFAULT_CONFIG["n_steps"] if self.is_alone else 0
-        n_folds = n_all = len(folds.train_weight)
-        while not self.is_free and n_folds > self.is_alone:
-            needed_s = n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)
-            if self._fits(needed_s, self._turn_share):
-                break
+        if self.is_free:
+            return folds
+        n_folds, n_steps = len(folds.train_weight), DEFAULT_CONFIG["n_steps"]
+        while n_folds > 1 and not self._may_try(n_folds, n_steps):
             n_folds -= 1
-        n_folds = max(n_folds, 1) if self.is_alone else n_folds or n_all
+        if not (self.is_alone or self._may_try(n_folds, 0)):
+            return folds
         return Folds(folds.train_weight[:n_folds], folds.valid_weight[:n_folds])
+
+    def _may_try(self, n_folds, n_steps):
+        needed_s = n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)
+        return self._fits(needed_s, self._group_share)
 
     def may_start(self, n_folds, fewest_steps=FEWEST_STEPS):
         """Whether a trial could start, take a few steps and leave time for the refit."""
@@ -98,7 +102,7 @@ class Pace:
         best = self._best_n_steps or 0
         n_steps = max(fewest_steps, best // 2)  # fewer would hardly beat the best
         refit_s = self._refit_s(max(n_steps, best), self._n_reserved)
-        return self._fits(n_folds * self._trial_s(n_steps) + refit_s, self._turn_share)
+        return self._fits(n_folds * self._trial_s(n_steps) + refit_s, self._group_share)
 
     def group_size(self, n_folds):
         """Trials that may share a group: the first stands alone, so that a result comes early."""
@@ -107,13 +111,13 @@ class Pace:
         if self._best_n_steps is None:
             return 1
         trial_s = n_folds * self._trial_s(2 * DEFAULT_CONFIG["n_steps"])
-        return max(1, int(self._turn_share * self.deadline.left_s / 4 / max(trial_s, 1e-9)))
+        return max(1, int(self._group_share * self.deadline.left_s / 4 / max(trial_s, 1e-9)))
 
     def group_starts(self, n_networks):
         """Note that a group is about to be made: trials times folds."""
         if not self.is_free:
             self._note(n_networks)
-            self._turn_end_s = self.deadline.elapsed_s + self._turn_share * self.deadline.left_s
+            self._group_end_s = self.deadline.elapsed_s + self._group_share * self.deadline.left_s
 
     def reported(self, n_steps):
         """Note that the networks of a group have predicted, after so many steps."""
@@ -141,13 +145,13 @@ class Pace:
         most_steps = max(run.next_report, self._best_n_steps or 0)
         refit_s = self._refit_s(most_steps, self._n_reserved)
         needed_s = self._n_networks * (n_more * self.step_s + self.predict_s) + refit_s
-        left_s = min(self._turn_end_s - self.deadline.elapsed_s, self.deadline.left_s)
+        left_s = min(self._group_end_s - self.deadline.elapsed_s, self.deadline.left_s)
         return needed_s < MARGIN * left_s
 
     def group_ended(self, best_n_steps):
         """Note which number of steps is the best so far."""
         if self._best_n_steps is None and not self.is_free:
-            self._n_reserved = self._n_bags_within(best_n_steps, REFIT_SHARE * self._turn_share)
+            self._n_reserved = self._n_bags_within(best_n_steps, REFIT_SHARE * self._group_share)
         self._best_n_steps = best_n_steps
 
     def may_fit(self, family, task, n_folds):
@@ -157,12 +161,12 @@ class Pace:
         fold_s = self._fold_s.get(family) or guess_seconds(family, task)
         if family in GROWING:
             fold_s = fold_s * LEAST_GROWN
-        return fold_s * n_folds < TURN_SHARE * self._left_for_fits_s
+        return fold_s * n_folds < FIT_SHARE * self._left_for_fits_s
 
     @contextmanager
     def fitting(self, family, n_folds):
         """Watch over one configuration's fits; gives the :class:`FitLimits`."""
-        limits = FitLimits(None if self.is_free else self._left_for_fits_s * TURN_SHARE, n_folds)
+        limits = FitLimits(None if self.is_free else self._left_for_fits_s * FIT_SHARE, n_folds)
         yield limits
         if limits.n_ended and not self.is_free:
             fold_s, before_s = limits.seconds / limits.n_ended, self._fold_s.get(family, 0.0)

@@ -1,5 +1,6 @@
 """The sampler: an Optuna sampler that asks the knowledge first, and another sampler after it."""
 
+import contextlib
 import threading
 import weakref
 
@@ -9,6 +10,7 @@ from optuna.trial import TrialState
 
 from autometa.exceptions import InvalidInputError
 from autometa.proposers import SurrogateProposer
+from autometa.search._attributes import store_attributes
 from autometa.search._proposing import default_values, describe, find_knowledge, find_proposer
 from autometa.search._replay import CONFIG, HANDED_OVER, Replay
 from autometa.search._user_space import UserSpace
@@ -126,7 +128,8 @@ class MetaSampler(optuna.samplers.BaseSampler):
         if len(others) == len(space) or not self._may_ask(study):
             return space
         # Proposals need no space in advance; the base sampler needs all of it, or the rest.
-        return space if self._propose(study, trial) is None else others
+        known = {name: space[name] for name in space if name in self.space}
+        return space if self._propose(study, trial, known) is None else others
 
     def sample_relative(self, study, trial, search_space):
         answers = {}
@@ -160,27 +163,26 @@ class MetaSampler(optuna.samplers.BaseSampler):
 
     def _answer(self, study, trial, name, distribution, answers):
         """Put the proposed value among the answers, where the distribution has such a value."""
-        proposal = self._propose(study, trial)
-        if proposal is None or name not in proposal.config:
-            return
-        try:
-            answers[name] = closest_value(proposal.config[name], distribution)
-        except LookupError:
-            return
-        if "autometa:origin" not in trial.user_attrs:
-            for attribute, value in proposal.to_attributes().items():
-                study._storage.set_trial_user_attr(trial._trial_id, attribute, value)
-                trial.user_attrs[attribute] = value  # so that the running objective sees it
+        proposal = self._propose(study, trial, {name: distribution})
+        found = {} if proposal is None else _answers_of(proposal, {name: distribution})
+        answers.update(found)
+        if found and "autometa:origin" not in trial.user_attrs:
+            attributes = proposal.to_attributes()
+            store_attributes(study._storage, trial._trial_id, attributes)
+            trial.user_attrs.update(attributes)  # so that the running objective sees them
 
-    def _propose(self, study, trial):
-        """Find the proposal for a trial: made at its first question, and the same for the rest."""
+    def _propose(self, study, trial, asked):
+        """Find the proposal for a trial: made at its first question, and the same for the rest.
+
+        Where it answers one of the distributions that are ``asked`` for, the trial tells so.
+        """
         with self._lock:
             replay, storage = self._replay_of(study), study._storage
             if replay.is_recorded:
                 return None
             if trial.number in replay.proposals:
                 return replay.proposals[trial.number]
-            proposal = None
+            proposal, attributes = None, {}
             for _ in range(_N_RETRIES):
                 # All trials, also where a pruner shows samplers only some of them.
                 trials = storage.get_all_trials(study._study_id, deepcopy=False)
@@ -190,7 +192,14 @@ class MetaSampler(optuna.samplers.BaseSampler):
                 proposal = replay.propose()
                 if proposal is None:
                     break
-                storage.set_trial_system_attr(trial._trial_id, CONFIG, proposal.config)
+                is_alone = not _are_earlier_running(trials, trial.number)
+                if is_alone and _answers_of(proposal, asked):
+                    attributes = proposal.to_attributes()  # so that one write is enough
+                planned = {CONFIG: proposal.config}
+                store_attributes(storage, trial._trial_id, attributes, planned)
+                if is_alone:
+                    break
+            trial.user_attrs.update(attributes)
             replay.proposals[trial.number] = proposal
             if replay.handed_over and not replay.is_recorded:
                 storage.set_trial_user_attr(trial._trial_id, HANDED_OVER, replay.handed_over)
@@ -221,6 +230,21 @@ class MetaSampler(optuna.samplers.BaseSampler):
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._forget()
+
+
+def _answers_of(proposal, asked):
+    """Values for those of the distributions that have such a value."""
+    answers = {}
+    for name, distribution in asked.items():
+        if name in proposal.config:
+            with contextlib.suppress(LookupError):
+                answers[name] = closest_value(proposal.config[name], distribution)
+    return answers
+
+
+def _are_earlier_running(trials, number):
+    """Whether another worker may be about to run the same; of two the later one gives way."""
+    return any(trial.number < number and trial.state == TrialState.RUNNING for trial in trials)
 
 
 def _is_taken(trials, number, config):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
-from benchmarks import batching, fit_time
+from benchmarks import batching, fit_time, sampler_time
 from benchmarks.__main__ import app
 
 
@@ -32,6 +32,19 @@ def test_fits_are_timed_and_memory_is_measured_in_a_process_of_its_own(tmp_path)
     assert 0 < fit["median_s"] <= fit["slowest_s"]
     assert figures["memory"][0]["peak_mb"] > 0
     fit_time.print_figures({**figures, "fit": fit})
+
+
+def test_what_the_sampler_adds_is_told_of_both_storages(capsys):
+    figures = sampler_time.main(family="knn", n_trials=3, repeats=1)
+
+    assert figures["proposals"]["cpu_ms"] > 0
+    assert set(figures["added"]) == {"in memory", "SQLite"}
+    for found in figures["added"].values():
+        assert found["n_proposed"] == 3
+        assert found["base_ms"]["cpu"]["mean"] > 0
+        assert found["added_by_proposals_ms"] == found["added_ms"]
+    sampler_time.print_figures(figures)
+    assert "SQLite" in capsys.readouterr().out
 
 
 def test_memory_per_row_is_the_slope():

@@ -78,6 +78,24 @@ def test_a_small_run_tells_regrets_trials_and_tests_and_is_not_run_again(
 
     monkeypatch.setattr(warm_hpo, "run_one", None)
     assert run(corpus, tmp_path, knowledge) == figures
+    with pytest.raises(TypeError):  # other folds are other runs
+        run(corpus, tmp_path, knowledge, n_folds=2)
+
+
+def test_stages_add_up_and_wide_tables_may_be_left_out(corpus, knowledge, tmp_path):
+    options = {"methods": ["TPE"], "n_folds": 2, "max_columns": 3}
+
+    one = run(corpus, tmp_path, knowledge, max_tasks=1, **options)
+    n_runs = len((tmp_path / "runs.jsonl").read_text().splitlines())
+    all_three = run(corpus, tmp_path, knowledge, **options)
+    none = run(corpus, tmp_path, knowledge, **options | {"max_columns": 2})
+
+    assert one["families"]["knn"]["n_tasks"] == 1 and n_runs == 2
+    assert all_three["families"]["knn"]["n_tasks"] == 3 and all_three["n_folds"] == 2
+    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 6
+    assert none["families"] == {}
+    seconds = all_three["families"]["knn"]["run_s"]
+    assert set(seconds) == {"TPE", "random"} and min(seconds.values()) > 0
 
 
 def test_the_command_prints_json(corpus, knowledge, tmp_path):

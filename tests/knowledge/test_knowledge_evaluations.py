@@ -180,6 +180,31 @@ def test_a_study_of_another_space_is_fitted_with_warnings(tables):
     assert knowledge.spaces["svm"] == space
 
 
+def test_what_plays_no_part_is_not_filled_for_a_study_that_lacks_it(tables):
+    rows = [
+        {"task": "classes", "hp_C": 1.0, "hp_kernel": "rbf", "hp_gamma": 0.1},
+        {"task": "classes", "hp_C": 1.0, "hp_kernel": "rbf", "hp_gamma": 0.1},
+        {"task": "classes", "hp_C": 2.0, "hp_kernel": "poly", "hp_gamma": 0.1, "hp_degree": 3.0},
+        {"task": "numbers", "hp_C": 2.0, "hp_kernel": "rbf", "hp_gamma": 0.2, "hp_epsilon": 0.1},
+    ]
+    evaluations = pd.DataFrame(rows).assign(family="svm", score=[0.1, 0.2, 0.3, 0.4])
+    knowledge = Knowledge.from_evaluations(
+        evaluations, None, tasks={"classes": {"kind": "binary"}, "numbers": {"kind": "regression"}}
+    )
+    study = make_study(lambda trial: trial.suggest_float("C", 1, 2))
+
+    with pytest.warns(SpaceWarning) as caught:
+        knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family="svm")
+
+    added = knowledge.tables["svm"].query("task == 'mine'")
+    assert set(added["hp_kernel"]) == {"rbf"} and set(added["hp_gamma"]) == {0.1}
+    assert added["hp_degree"].isna().all(), "beside the kernel rbf"
+    assert added["hp_epsilon"].isna().all(), "on classes"
+    assert not any("degree" in str(w.message) or "epsilon" in str(w.message) for w in caught)
+    assert knowledge.tasks["mine"]["kind"] == "binary"
+    assert "mine" not in knowledge.filter(is_regression=True).tasks
+
+
 def test_studies_without_a_score_are_refused(tables):
     X, y = tables[0], tables[0]["a"] > 0.5
     with pytest.raises(InvalidInputError, match="has no complete trial"):

@@ -98,7 +98,7 @@ def test_meta_features_come_as_series_mapping_or_array(proposer, candidates):
 
     asked = [
         key(proposer.start(given, candidates=candidates).ask())
-        for given in (values, pd.Series(values), list(values.values()))
+        for given in (values, values | {"empty": None}, pd.Series(values), list(values.values()))
     ]
 
     assert len(set(asked)) == 1
