@@ -19,10 +19,11 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     n_trials : int, default=None
         Configurations to try; None for as many as fit the time. 0 gives the proposed weights as
         they are, 1 adapts them by the first proposed configuration.
-    families : "auto" or list of str, default="auto"
+    families : "auto" or list of str or Family, default="auto"
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
         of their first trials; several of them predict together. "auto" is the adapted network.
+        A :class:`autometa.Family` is an estimator of yours with its hyperparameters.
     metric : str or callable, default=None
         What the search maximises: "neg_log_loss" (by default), "accuracy", "balanced_accuracy",
         "roc_auc", "f1", "f1_macro", any other name of a scikit-learn scorer for classes, or a
