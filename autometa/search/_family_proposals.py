@@ -16,7 +16,8 @@ MOST_PROPOSALS = 12
 #: it can be told what the proposals brought.
 N_WARM = 3
 ORIGIN = "autometa:origin"
-#: A shorter search takes the static portfolio: the surrogate takes a second a family to make.
+#: A shorter search takes the static portfolio, since the surrogate takes a second a family to
+#: make, and tries the defaults before it: what is best on the mean table is too tame for large ones.
 MIN_SECONDS = 20.0
 
 
@@ -45,6 +46,7 @@ class FamilyProposals:
         self, family, knowledge=None, metafeatures=None, *, is_regression, n_rows, seconds=None
     ):
         self.family, self.proposed, self._search = family, [], None
+        self._default_at = 0
         self._space = find_family(family).space(is_regression=is_regression)
         if family == NETWORK:
             self._default = first_config(n_rows, is_regression=is_regression)
@@ -52,6 +54,7 @@ class FamilyProposals:
             self._default = default_config(family, is_regression=is_regression)
         if knowledge is not None and family in knowledge.families:
             is_short = seconds is not None and seconds < MIN_SECONDS
+            self._default_at = 0 if is_short else N_WARM
             make = PortfolioProposer if is_short else SurrogateProposer
             proposer = find_proposer(knowledge, family, is_regression, make)
             self._search = proposer.start(None if is_short else metafeatures())
@@ -67,7 +70,7 @@ class FamilyProposals:
     def next(self):
         """Return a configuration with the user attributes of its trial, or None for no more."""
         n_before = len(self.proposed)
-        if self._search is None or n_before == N_WARM:
+        if n_before == self._default_at or self._search is None:
             config, self._default = self._default, None
             attributes = {ORIGIN: "default"}
         elif n_before == N_WARM + 1:
