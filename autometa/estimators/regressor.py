@@ -21,7 +21,9 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     families : "auto" or list of str or Family, default="auto"
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
-        of their first trials; several of them predict together. "auto" is the adapted network.
+        of their first trials; several of them predict together. "auto" takes the adapted network,
+        linear models, extra trees, LightGBM (or else scikit-learn's gradient boosting), random
+        forests, and CatBoost where it is installed.
         A :class:`autometa.Family` is an estimator of yours with its hyperparameters.
     metric : str or callable, default=None
         What the search maximises: "neg_root_mean_squared_error" (by default),

@@ -16,7 +16,9 @@ MOST_PROPOSALS = 12
 #: it can be told what the proposals brought.
 N_WARM = 3
 ORIGIN = "autometa:origin"
-#: A shorter search takes the static portfolio: the surrogate takes a second a family to make.
+#: A shorter search takes the static portfolio, since the surrogate takes a second a family to
+#: make, and tries the defaults before it: what is best on the mean table is too tame for large
+#: ones.
 MIN_SECONDS = 20.0
 
 
@@ -49,6 +51,7 @@ class FamilyProposals:
     ):
         self.source = family
         self.family, self.proposed, self._search = find_family(family).NAME, [], None
+        self._default_at = 0
         self._space = find_family(family).space(is_regression=is_regression)
         if family == NETWORK:
             self._default = first_config(n_rows, is_regression=is_regression)
@@ -57,6 +60,7 @@ class FamilyProposals:
         family = self.family
         if knowledge is not None and family in knowledge.families:
             is_short = seconds is not None and seconds < MIN_SECONDS
+            self._default_at = 0 if is_short else N_WARM
             make = PortfolioProposer if is_short else SurrogateProposer
             proposer = find_proposer(knowledge, family, is_regression, make)
             self._search = proposer.start(None if is_short else metafeatures())
@@ -72,7 +76,7 @@ class FamilyProposals:
     def next(self):
         """Return a configuration with the user attributes of its trial, or None for no more."""
         n_before = len(self.proposed)
-        if self._search is None or n_before == N_WARM:
+        if n_before == self._default_at or self._search is None:
             config, self._default = self._default, None
             attributes = {ORIGIN: "default"}
         elif n_before == N_WARM + 1:
