@@ -49,10 +49,12 @@ class TableTrials:
         """Whether there is time, and something left to try."""
         is_new = self.n_trials < self._most
         is_hopeless = self.n_trials == self.n_failed >= MOST_FAILURES
+        is_unknown = isinstance(self._source, Family) and not self.n_trials
         return (
             is_new
             and not is_hopeless
             and self.pace.may_fit(self.family, self.models.task, self.models.n_folds)
+            and not (is_unknown and not self._fits_at_all())
         )
 
     def run(self, n_most):

@@ -35,8 +35,8 @@ BAD_TABLES = {
 BAD_ARGUMENTS = {
     "time_limit": (-1, "time_limit must be a number of seconds >= 0"),
     "n_trials": (-1, "n_trials must be an int >= 0"),
-    "families": (["forest"], "families must be 'auto' or a list of"),
-    "metric": ("f1", "metric must be one of neg_log_loss"),
+    "families": (["forest"], "family must be one of .* or an autometa.Family, got 'forest'"),
+    "metric": ("f11", "metric must be"),
     "cv": (1, "cv must be None, an int >= 2"),
     "knowledge": (3, "knowledge must be 'default', a folder"),
     "on_known_task": ("stop", "on_known_task must be one of"),
