@@ -8,7 +8,7 @@ N_ROUNDS = 25
 FIRST_SHARES = (0.1, 0.25, 0.5)
 
 
-def select_weights(predictions, score, *, n_rounds=N_ROUNDS):
+def select_weights(predictions, score, *, first=None, n_rounds=N_ROUNDS):
     """Choose the weights of models by greedy selection with replacement.
 
     The mean of what was drawn so far grows by the model that makes it score best; of all means
@@ -20,6 +20,8 @@ def select_weights(predictions, score, *, n_rounds=N_ROUNDS):
         Of each model, for rows that it was not fitted on.
     score : callable
         From predictions of shape (...) to a number; higher is better.
+    first : ndarray of int of shape (n_models,), optional
+        How often each is drawn before the selection begins: what is believed without these rows.
     n_rounds : int
 
     Returns
@@ -35,13 +37,18 @@ def select_weights(predictions, score, *, n_rounds=N_ROUNDS):
     --------
     >>> truth = np.array([0.0, 1.0, 2.0])
     >>> models = truth + np.array([[1.0, 1.0, 1.0], [-1.0, -1.0, -1.0], [3.0, 0.0, 0.0]])
-    >>> select_weights(models, lambda mean: -np.square(mean - truth).sum()).tolist()
+    >>> score = lambda mean: -np.square(mean - truth).sum()
+    >>> select_weights(models, score).tolist()
     [0.5, 0.5, 0.0]
+    >>> select_weights(models, score, first=np.array([0, 0, 5])).round(2).tolist()
+    [0.33, 0.5, 0.17]
     """
-    counts = np.zeros(len(predictions), dtype=int)
-    total = np.zeros_like(predictions[0], dtype=np.float64)
-    best_score, best_counts = -np.inf, None
-    for n_drawn in range(1, n_rounds + 1):
+    counts = np.zeros(len(predictions), dtype=int) if first is None else np.array(first)
+    total = np.tensordot(counts, predictions, axes=1)
+    best_score, best_counts, n_first = -np.inf, None, int(counts.sum())
+    if n_first:
+        best_score, best_counts = score(total / n_first), counts.copy()
+    for n_drawn in range(n_first + 1, n_first + n_rounds + 1):
         scores = [score((total + one) / n_drawn) for one in predictions]
         drawn = int(np.argmax(scores))
         counts[drawn] += 1

@@ -11,6 +11,9 @@ from autometa.families.adapted_network import NAME as NETWORK
 MAX_MODELS = 16
 #: Of these, adapted networks; each is adapted again on all rows.
 MAX_NETWORKS = 2
+#: Draws that the adapted network has before, which is the best family on the mean table, and rows
+#: above which they get fewer: the fewer rows choose, the more a choice is noise.
+BELIEVED_DRAWS, BELIEVED_ROWS = 5, 500
 #: A smaller weight is not worth a model.
 MIN_WEIGHT = 0.04
 
@@ -76,10 +79,21 @@ class Library:
         """The weight of every candidate in the ensemble; an ndarray that adds up to 1."""
         if self._weights is None:
             predictions = np.stack([one.predictions for one in self.candidates])
-            weights = select_weights(predictions, lambda mean: self.scorer.scores(mean[None])[0])
+            weights = select_weights(
+                predictions, lambda mean: self.scorer.scores(mean[None])[0], first=self._believed()
+            )
             weights = np.where(weights < MIN_WEIGHT, 0.0, weights)
             self._weights = weights / weights.sum()
         return self._weights
+
+    def _believed(self):
+        """Draws of the best adapted network before the selection begins."""
+        networks = [i for i, one in enumerate(self.candidates) if one.family == NETWORK]
+        first = np.zeros(len(self.candidates), dtype=int)
+        if networks:
+            share = min(1.0, BELIEVED_ROWS / self.scorer.rows.size)
+            first[networks[0]] = round(BELIEVED_DRAWS * share)
+        return first
 
     @property
     def score(self):

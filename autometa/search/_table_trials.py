@@ -18,6 +18,8 @@ FEWEST_STEPS, STEP_RATIO = 5, 1.4
 N_FURTHER = 2
 #: Trials of a family whose space is so small that more would repeat themselves.
 MOST_TRIALS = {"linear": 12, "knn": 12}
+#: Trials of any family, and one more for so many rows: of more, the best would be so by chance.
+FEW_TRIALS, ROWS_OF_A_TRIAL = 5, 100
 #: A family whose first trials all fail is given up after so many.
 MOST_FAILURES = 3
 #: Of the time left, what the first trial of a user's own estimator may take.
@@ -43,7 +45,8 @@ class TableTrials:
         self._is_regression = models.task.is_regression
         self._source, self._guess_s = proposals.source, None
         self._space = find_family(self._source).space(is_regression=self._is_regression)
-        self._most = MOST_TRIALS.get(self.family, np.inf) if self._space else 1
+        most = FEW_TRIALS + len(models.task.y) // ROWS_OF_A_TRIAL
+        self._most = min(most, MOST_TRIALS.get(self.family, most)) if self._space else 1
 
     def may_start(self):
         """Whether there is time, and something left to try."""
