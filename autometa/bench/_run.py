@@ -87,8 +87,9 @@ def run_benchmark(
         As :func:`read_runs`, also of the folders in ``reuse``.
     """
     budgets = _check_budgets(budgets)
-    pythons = {method.name: method.find_python(peers) for method in methods}
-    if unknown := sorted(set(rerun) - set(pythons)):
+    needed = [] if hours == 0 else methods  # where nothing is to run, no peer has to be there
+    pythons = {method.name: method.find_python(peers) for method in needed}
+    if unknown := sorted(set(rerun) - {method.name for method in methods}):
         raise InvalidInputError(f"rerun names {unknown}, which are not among the methods.")
     own, others = read_runs(folder), read_runs(*reuse)
     others = others[~others["method"].isin(list(rerun))]

@@ -133,6 +133,12 @@ def test_nothing_starts_after_the_hours(bench):
     assert bench(["a"], {1: 1}, hours=0).empty
 
 
+def test_without_hours_no_peer_has_to_be_there(small_tasks, tmp_path):
+    peer = Method("peer", tmp_path / "peer.py", {}, ("no-such-package",), "nowhere")
+
+    assert run_benchmark(small_tasks, [peer], {1: 1}, tmp_path / "runs", hours=0).empty
+
+
 def test_tables_that_meta_training_has_seen_are_marked(bench, small_tasks):
     task = small_tasks[0]
     bench.known = KnownTasks({"an old friend": fingerprint(task.X, task.y)})
