@@ -184,7 +184,7 @@ class _Episodes:
 
 
 def _test(learner, params, batches, n_episodes, device):
-    """Mean score of episodes, and half the width of its 95 % interval."""
+    """Mean score of the episodes that did not diverge, half of its 95 % interval, the median."""
     import torch
 
     scores = []
@@ -207,10 +207,15 @@ def _test(learner, params, batches, n_episodes, device):
             score = 100 * (outputs.argmax(-1) == target.argmax(-1)).float().mean(1)
         scores.append(score.cpu().numpy())
     scores = np.concatenate(scores)
+    ended = scores[np.isfinite(scores)]
+    if not len(ended):
+        ended = np.full(2, np.nan)
     name = "mse" if episodes.is_regression else "accuracy"
-    interval = 1.96 * float(scores.std(ddof=1)) / len(scores) ** 0.5
+    interval = 1.96 * float(ended.std(ddof=1)) / len(ended) ** 0.5
     return {
-        name: round(float(scores.mean()), 4),
+        name: round(float(ended.mean()), 4),
         "ci95": round(interval, 4),
+        "median": round(float(np.median(np.nan_to_num(scores, nan=np.inf))), 4),
         "episodes": len(scores),
+        "diverged": int((~np.isfinite(scores)).sum()),
     }
