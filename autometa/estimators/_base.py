@@ -65,7 +65,8 @@ class AutoMetaEstimator(BaseEstimator):
             Numbers, booleans, categories, text and dates; values may be missing or infinite.
         y : target of shape (n_rows,)
         sample_weight : array-like of shape (n_rows,), optional
-            A row of weight 2 is the same as two rows, a row of weight 0 as none.
+            A row of weight 2 is the same as two rows, a row of weight 0 as none. Where all weights
+            are whole numbers, folds share such rows out; other weights keep rows whole.
         groups : array-like of shape (n_rows,), optional
             Rows of one group stay on one side of every fold.
 

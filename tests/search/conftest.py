@@ -88,7 +88,8 @@ def search(make_encoded_task, make_thirds, tiny_initialisation):
             "initialisation": tiny_initialisation,
             **options,
         }
-        found = run_search(task, make_thirds(task), study=study, n_trials=n_trials, **options)
+        folds = options.pop("folds", None) or make_thirds(task)
+        found = run_search(task, folds, study=study, n_trials=n_trials, **options)
         return SimpleNamespace(found=found, study=study, trials=study.trials)
 
     return search

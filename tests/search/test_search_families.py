@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from autometa._deadline import Deadline
 from autometa.evaluation import FoldModels
-from autometa.families import find_family
+from autometa.families import Folds, find_family
 from autometa.search import FamilyProposals, Pace
 
 NAMES = ("adapted_network", "linear", "knn")
@@ -19,12 +19,24 @@ NAMES = ("adapted_network", "linear", "knn")
 def search_families(search, make_encoded_task, make_thirds):
     """Search families on the small task; its first two channels are the table."""
 
-    def search_families(n_trials=6, *, families=NAMES, n_classes=2, knowledge=None, **options):
+    def search_families(
+        n_trials=6,
+        *,
+        families=NAMES,
+        n_classes=2,
+        knowledge=None,
+        n_folds=3,
+        seconds=None,
+        **options,
+    ):
         task = make_encoded_task(n_classes=n_classes)
         frame = pd.DataFrame(task.X[:, :, 1]).add_prefix("c")
-        kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}
+        kind = {"is_regression": task.is_regression, "n_rows": len(task.y), "seconds": seconds}
+        thirds = make_thirds(task)
+        folds = Folds(thirds.train_weight[:n_folds], thirds.valid_weight[:n_folds])
+        options["folds"] = folds
         proposals = [FamilyProposals(name, knowledge, dict, **kind) for name in families]
-        models = partial(FoldModels, frame, task, make_thirds(task), seed=0, n_threads=1)
+        models = partial(FoldModels, frame, task, folds, seed=0, n_threads=1)
         return search(n_trials, n_classes=n_classes, proposals=proposals, models=models, **options)
 
     return search_families
@@ -63,7 +75,16 @@ def test_the_first_trial_of_a_family_is_its_default(short, search_families):
     assert first["knn"].params["knn.n_neighbors"] == 5
 
 
-def test_knowledge_comes_before_the_defaults(short, search_families):
+@pytest.mark.parametrize(
+    "seconds, expected",
+    [
+        (None, ["surrogate"] * 3 + ["default", "random"]),
+        (5.0, ["default", "portfolio"]),
+    ],
+)
+def test_knowledge_comes_before_the_defaults_but_in_short_searches(
+    short, search_families, seconds, expected
+):
     from autometa import Knowledge
 
     scores = pd.DataFrame(
@@ -73,11 +94,12 @@ def test_knowledge_comes_before_the_defaults(short, search_families):
     )
     knowledge = Knowledge.from_evaluations(scores, None)
 
-    trials = search_families(5, families=["knn"], knowledge=knowledge).trials
+    options = {"families": ["knn"], "knowledge": knowledge, "seconds": seconds}
+    trials = search_families(len(expected), **options).trials
 
-    assert trials[0].params["knn.n_neighbors"] == 7
-    origins = [trial.user_attrs["autometa:origin"] for trial in trials]
-    assert origins == ["surrogate"] * 3 + ["default", "random"]
+    warm = expected.index("surrogate" if seconds is None else "portfolio")
+    assert trials[warm].params["knn.n_neighbors"] == 7
+    assert [trial.user_attrs["autometa:origin"] for trial in trials] == expected
 
 
 def test_a_configuration_that_fails_is_told_so_and_the_search_goes_on(
@@ -122,3 +144,38 @@ def test_the_same_seed_gives_the_same_ensemble(short, search_families):
 
     np.testing.assert_array_equal(one.weights, other.weights)
     assert [c.config for c in one.candidates] == [c.config for c in other.candidates]
+
+
+def test_boosting_keeps_the_number_of_steps_that_scored_best(search_families):
+    found = search_families(1, families=["hist_gradient_boosting"]).found
+
+    (one,) = found.candidates
+    assert one.config["max_iter"] < find_family(one.family).DEFAULT_CONFIG["max_iter"]
+    assert {model.n_steps_ for model in one.models} == {one.config["max_iter"]}
+    assert one.score == found.scorer.scores(one.predictions[None])[0]
+
+
+def test_after_a_single_fold_members_are_fitted_on_all_rows(search_families, make_encoded_task):
+    found = search_families(1, families=["extra_trees"], n_folds=1).found
+
+    ((one, weight),) = found.members
+    (model,) = one.models
+    n_rows = model.model_.estimators_[0].tree_.n_node_samples[0]
+    assert weight == 1 and n_rows == len(make_encoded_task(n_classes=2).y)
+
+
+def test_the_network_has_draws_before_the_selection(short, search_families, monkeypatch):
+    from autometa.search import _library
+
+    def weight_of_network():
+        found = search_families(9).found
+        return sum(weight for one, weight in found.members if one.family == "adapted_network")
+
+    monkeypatch.setattr(_library, "BELIEVED_DRAWS", 1000)
+    assert weight_of_network() > 0.9
+    monkeypatch.setattr(_library, "BELIEVED_ROWS", 0)
+    assert weight_of_network() < 0.9
+
+
+def test_few_rows_allow_few_trials(search_families):
+    assert len(search_families(99, families=["linear"]).trials) == 5

@@ -66,6 +66,24 @@ def test_as_many_folds_as_let_the_first_trial_end(make_pace, limit, n_folds):
     np.testing.assert_array_equal(folds.train_weight, FOLDS.train_weight[:n_folds])
 
 
+@pytest.mark.parametrize("limit, n_folds", [(1, 5), (30, 1), (2000, 5)])
+def test_beside_others_a_network_without_time_leaves_them_all_folds(make_pace, limit, n_folds):
+    folds = make_pace(limit, is_alone=False).few_enough(FOLDS)
+
+    assert len(folds.train_weight) == n_folds
+
+
+def test_a_fit_that_was_stopped_does_not_make_the_next_seem_cheap():
+    pace = Pace(Deadline(100.0))
+    pace._fold_s["lightgbm"] = 8.0
+
+    with pace.fitting("lightgbm", 1) as limits:
+        limits.is_over = True
+        limits.fold_ended()
+
+    assert pace._fold_s["lightgbm"] == 8.0
+
+
 def test_a_trial_starts_only_where_a_few_steps_and_the_refit_fit(make_pace):
     # proposal, two predictions, two steps; proposal, two steps, reading
     needed_s = (0.2 + 2 * 0.56 + 0.3) + (0.2 + 0.3 + 0.8)
