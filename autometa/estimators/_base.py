@@ -15,7 +15,7 @@ from autometa._metrics import find_metric
 from autometa._random import as_generator
 from autometa.encoding import TableEncoder
 from autometa.estimators._canonical import CanonicalRows
-from autometa.estimators._decisions import tune
+from autometa.estimators._decisions import decide
 from autometa.estimators._given import check_given
 from autometa.estimators._infer_limit import (
     BATCH_ROWS,
@@ -147,6 +147,7 @@ class AutoMetaEstimator(BaseEstimator):
         if self.infer_limit is not None:
             deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
         costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
+        costs["n_members"] = len(initialisation.members)
         costs["is_alone"] = find_families(self.families) == ("adapted_network",)
         return Pace(deadline, n_bags=N_BAGS, n_rows=len(task.y), **costs)
 
@@ -219,9 +220,9 @@ class AutoMetaEstimator(BaseEstimator):
         best = max((one for one, _ in members), key=lambda one: one.score)
         total = sum(weight for _, weight in members)
         members = [(one, weight / total) for one, weight in members]
-        tuned, self.best_score_ = tune(found, members, task, found.scorer.metric)
-        if tuned is not None:
-            self._take_decision(tuned)
+        decision = decide(found, members, task, found.scorer.metric)
+        self.best_score_ = decision.score
+        self._take_decision(decision)
         steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
         self.best_params_ = {"family": best.family, **best.config, **steps}
 
@@ -270,12 +271,14 @@ class AutoMetaEstimator(BaseEstimator):
             one, weight, n_models = choice.candidate, choice.weight, choice.n_models
             if one.family != NAME:
                 members.tables.append((weight, one.models[:n_models]))
-            elif one.n_steps == 0:  # the weights as proposed are the best there are
+                continue
+            n_bags, deadline = pace.plan_refit(one.n_steps)
+            # who pressed Ctrl-C wants no wait
+            n_bags = 1 if found.interrupted else min(n_bags, n_models or n_bags)
+            is_proposed = one.n_steps == 0 and min(n_bags, len(initialisation.members)) == 1
+            if is_proposed or one.trial < 0:  # the weights as proposed are the best there are
                 members.networks.append((weight, self._model_.networks[0][1]))
             else:
-                n_bags, deadline = pace.plan_refit(one.n_steps)
-                # who pressed Ctrl-C wants no wait
-                n_bags = 1 if found.interrupted else min(n_bags, n_models or n_bags)
                 model = adapt_model(
                     task,
                     initialisation,

@@ -1,6 +1,10 @@
-"""From probabilities to labels, and from numbers to numbers, where the metric asks for a shift."""
+"""From what members predict to what the user gets: calibrated, and as the metric wants it."""
+
+from typing import NamedTuple
 
 import numpy as np
+
+from autometa.estimators._calibration import choose_temperature, temper
 
 #: Thresholds tried for two classes, as quantiles of what is predicted.
 N_THRESHOLDS = 40
@@ -106,8 +110,27 @@ def choose_shift(scorer, mean, y):
     return shifts[best], float(scores[best])
 
 
-def tune(found, members, task, metric):
-    """Choose offsets or a shift by what members predict for rows held out.
+class Decision(NamedTuple):
+    """How what members predict becomes what the user gets.
+
+    Attributes
+    ----------
+    temperature : float
+        Of probabilities.
+    tuned : ndarray of shape (n_classes,), float or None
+        Offsets of classes or a shift of numbers; None where the metric asks for none, or where no
+        predictions are at hand.
+    score : float
+        The validation score: with offsets or shift, or else as before any temperature.
+    """
+
+    temperature: float
+    tuned: object
+    score: float
+
+
+def decide(found, members, task, metric):
+    """Choose a temperature, and offsets or a shift, by what members predict for rows held out.
 
     Parameters
     ----------
@@ -118,17 +141,18 @@ def tune(found, members, task, metric):
 
     Returns
     -------
-    tuned : ndarray of shape (n_classes,), float or None
-        None where the metric asks for none, or where no predictions are at hand.
-    score : float
-        The validation score with it.
+    Decision
     """
-    score = found.score_of(members)
-    mean = found.mean_of(members)
-    if mean is None or not (metric.is_of_labels or metric.takes_shifts):
-        return None, score
-    scorer = found.scorer
-    if metric.takes_shifts:
-        return choose_shift(scorer, mean, task.y[scorer.rows])
+    score, mean, scorer = found.score_of(members), found.mean_of(members), found.scorer
+    if mean is None:
+        return Decision(1.0, None, score)
+    if task.is_regression:
+        if not metric.takes_shifts:
+            return Decision(1.0, None, score)
+        return Decision(1.0, *choose_shift(scorer, mean, task.y[scorer.rows]))
+    temperature = choose_temperature(*scorer.held_out(mean))
+    if not metric.is_of_labels:
+        return Decision(temperature, None, score)
     shares = np.bincount(task.y, weights=task.weight, minlength=task.n_classes)
-    return choose_offsets(scorer, mean, shares / shares.sum())
+    tempered = temper(mean, temperature)
+    return Decision(temperature, *choose_offsets(scorer, tempered, shares / shares.sum()))

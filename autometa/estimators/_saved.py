@@ -16,7 +16,8 @@ from autometa.estimators._target_units import TargetUnits
 from autometa.exceptions import ArtefactError, InvalidInputError
 
 FORMAT = "autometa-estimator"
-FORMAT_VERSION = 3
+#: Version 3 had no temperature; it is read too.
+FORMAT_VERSION, OLDEST_VERSION = 4, 3
 TENSORS, DESCRIPTION, TABLES = "estimator.safetensors", "estimator.json", "tables.skops"
 #: What models of tables consist of, beside what skops trusts by itself: our own classes, and
 TRUSTED_PREFIXES = ("autometa.families.", "autometa.encoding.")
@@ -73,6 +74,7 @@ def save(estimator, folder):
         "classes": _labels_to_dict(getattr(estimator, "classes_", None)),
         "units": dataclasses.asdict(estimator._units_) if hasattr(estimator, "_units_") else None,
         "class_offsets": getattr(estimator, "class_offsets_", np.empty(0)).tolist(),
+        "temperature": getattr(estimator, "temperature_", 1.0),
         "shift": getattr(estimator, "_shift_", 0.0),
         "n_features_in": estimator.n_features_in_,
         "values": {name: getattr(estimator, name) for name in VALUES},
@@ -143,6 +145,7 @@ def load(folder, *, trusted=()):
         folder / DESCRIPTION,
         format=FORMAT,
         format_version=FORMAT_VERSION,
+        oldest_version=OLDEST_VERSION,
         written_by="`autometa fit` or the save method of an estimator",
     )
     try:
@@ -209,6 +212,7 @@ def _restore(described, arrays, tables):
     if described["classes"] is not None:
         estimator.classes_ = _labels_from_dict(described["classes"])
         estimator.class_offsets_ = np.array(described["class_offsets"], dtype=np.float64)
+        estimator.temperature_ = described.get("temperature", 1.0)
     if described["units"] is not None:
         estimator._units_ = TargetUnits(**described["units"])
         estimator._shift_ = described["shift"]

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from autometa.estimators._base import AutoMetaEstimator
+from autometa.estimators._calibration import temper
 from autometa.estimators._class_weight import class_factors
 from autometa.estimators._decisions import add_offsets
 
@@ -71,6 +72,9 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         Added to the logarithms of probabilities before the largest is the label that `predict`
         gives. Not 0 where the metric is one of labels, such as "balanced_accuracy" or "f1", and
         where such offsets scored better on rows held out; probabilities stay as they are.
+    temperature_ : float
+        What the logarithms of probabilities are divided by, chosen on rows held out: below 1 where
+        the mean of the models was less certain than it could be. 1 without a trial.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where all columns have names that are text.
@@ -83,7 +87,7 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         The best configuration of those that predict, with its ``family``; empty where the
         proposed weights are used as they are.
     best_score_ : float
-        The mean validation score of what predicts; NaN without a trial.
+        The mean validation score of what predicts, before any temperature; NaN without a trial.
     metafeatures_ : dict of str to float
         What describes the table; computed when first asked for.
     n_trials_ : int
@@ -153,7 +157,7 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         ndarray of shape (n_rows, n_classes)
             In the order of ``classes_``; rows sum to 1.
         """
-        return self._predict_outputs(X)
+        return temper(self._predict_outputs(X), self.temperature_)
 
     def predict(self, X):
         """Predict the class of each row; an ndarray of shape (n_rows,).
@@ -167,6 +171,7 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
 
     def _learn_target(self, task, rows):
         self.classes_, self.class_offsets_ = task.classes, np.zeros(len(task.classes))
+        self.temperature_ = 1.0
         return rows.y
 
     def _n_classes(self):
@@ -178,5 +183,7 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     def _metric_in_units(self, metric):
         return metric.with_classes(self.classes_)
 
-    def _take_decision(self, offsets):
-        self.class_offsets_ = offsets
+    def _take_decision(self, decision):
+        self.temperature_ = decision.temperature
+        if decision.tuned is not None:
+            self.class_offsets_ = decision.tuned

@@ -159,5 +159,6 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     def _metric_in_units(self, metric):
         return MetricInUnits(metric.with_classes(None), self._units_)
 
-    def _take_decision(self, shift):
-        self._shift_ = shift
+    def _take_decision(self, decision):
+        if decision.tuned is not None:
+            self._shift_ = decision.tuned

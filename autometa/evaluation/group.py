@@ -32,7 +32,7 @@ class FoldScorer:
         rows = [_valid_rows(weight) for weight in folds.valid_weight]
         self._sizes = [len(r) for r in rows]
         self.rows = np.stack([np.resize(r, max(self._sizes)) for r in rows])
-        self._cells = task.X
+        self._cells, self._total_weight = task.X, task.weight.sum()
         self._y = [task.y[r] for r in rows]
         self._weight = [w[r] for w, r in zip(folds.valid_weight, rows, strict=True)]
 
@@ -59,6 +59,23 @@ class FoldScorer:
             for c in predictions
         ]
         return np.mean(per_fold, axis=1)
+
+    def held_out(self, predictions):
+        """Give what was held out as rows, each counting once however many folds held it out.
+
+        Parameters
+        ----------
+        predictions : ndarray of shape (n_folds, n_valid, ...)
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_rows, ...)
+        y, weight : ndarray of shape (n_rows,)
+        """
+        kept = [p[:size] for p, size in zip(predictions, self._sizes, strict=True)]
+        weight = np.concatenate(self._weight)
+        share = min(1.0, self._total_weight / weight.sum())
+        return np.concatenate(kept), np.concatenate(self._y), share * weight
 
     def score(self, prediction, fold):
         """Return the score of one fold's predictions, of shape (n_valid, ...); NaN for others.

@@ -43,7 +43,7 @@ def write_files(folder, contents):
         ) from error
 
 
-def read_description(path, *, format, format_version, written_by):
+def read_description(path, *, format, format_version, written_by, oldest_version=None):
     """Read the JSON file of an artefact, checking what and of which version it is.
 
     Parameters
@@ -52,9 +52,11 @@ def read_description(path, *, format, format_version, written_by):
     format : str
         What its entry ``format`` must be.
     format_version : int
-        The version that is read here.
+        The newest version that is read here.
     written_by : str
         What writes such folders, for the message.
+    oldest_version : int, optional
+        The oldest version that is read here; by default none but the newest is.
 
     Returns
     -------
@@ -76,10 +78,12 @@ def read_description(path, *, format, format_version, written_by):
             f"{path} does not describe an {format}. Name a folder written by {written_by}."
         )
     version = described.get("format_version")
-    if version != format_version:
+    oldest_version = format_version if oldest_version is None else oldest_version
+    if version not in range(oldest_version, format_version + 1):
+        read = " to ".join(map(str, sorted({oldest_version, format_version})))
         raise ArtefactError(
             f"{path.parent} has format version {version}, this autometa "
-            f"({version_of('autometa')}) reads version {format_version}. "
+            f"({version_of('autometa')}) reads version {read}. "
             "Install the autometa named under 'versions' in its JSON file."
         )
     return described

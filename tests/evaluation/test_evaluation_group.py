@@ -272,3 +272,23 @@ def test_a_group_on_a_gpu_has_the_curves_of_the_cpu(evaluate):
         np.testing.assert_allclose(
             list(found[index].values()), list(curve.values()), rtol=1e-2, atol=1e-3
         )
+
+
+def test_rows_held_out_count_once_however_often_they_are(make_encoded_task, make_thirds):
+    task = make_encoded_task(n_rows=61)
+    folds = make_thirds(task)
+    twice = Folds(
+        *(np.concatenate([part, part]) for part in (folds.train_weight, folds.valid_weight))
+    )
+    metric = find_metric(None, is_regression=False)
+
+    for given in (folds, twice, Folds(folds.train_weight[:1], folds.valid_weight[:1])):
+        scorer = FoldScorer(task, given, metric)
+        of_rows = np.arange(61.0)[scorer.rows]
+
+        found, y, weight = scorer.held_out(of_rows)
+
+        n_distinct = len(np.unique(found))
+        assert n_distinct == (21 if len(given.valid_weight) == 1 else 61)
+        assert weight.sum() == pytest.approx(n_distinct)
+        np.testing.assert_array_equal(y, task.y[found.astype(int)])

@@ -199,3 +199,52 @@ def test_versions_are_json():
     found = json.loads(json.dumps(versions()))
 
     assert {"python", "torch", "numpy", "autometa"} <= set(found)
+
+
+@pytest.fixture
+def committee(initialisation, tiny_network):
+    config = {"network": tiny_network}
+    provenance = {"tasks": [{"name": "ä"}, {"name": "b"}], "seed": 4}
+    other = Initialisation(MAML(**config).init_params(1), "first_order_maml", config, provenance)
+    return Initialisation.join([initialisation, other])
+
+
+def test_a_committee_is_saved_whole(committee, tmp_path):
+    committee.save(tmp_path)
+
+    loaded = Initialisation.load(tmp_path)
+
+    assert names(tmp_path) == FILES and loaded.checksum == committee.checksum
+    for found, member in zip(loaded.members, committee.members, strict=True):
+        torch.testing.assert_close(found.params, member.params, rtol=0, atol=0)
+        assert found.learner_name == member.learner_name
+        assert found.provenance == member.provenance
+
+
+def test_a_committee_names_every_task_once(committee, initialisation):
+    assert [task["name"] for task in committee.provenance["tasks"]] == ["ä", "b"]
+    assert committee.provenance["seed"] == 3 and committee.others[0].provenance == {"seed": 4}
+    assert initialisation.members == (initialisation,)
+
+
+def test_committees_join_into_one(committee, initialisation):
+    larger = Initialisation.join([initialisation, committee])
+
+    assert [member.learner_name for member in larger.members] == [
+        "maml",
+        "maml",
+        "first_order_maml",
+    ]
+    assert all(not member.others for member in larger.others)
+
+
+def test_a_folder_from_before_committees_is_read(folder, initialisation):
+    described = json.loads((folder / "initialisation.json").read_text())
+    assert described.pop("others") == []
+    (folder / "initialisation.json").write_text(json.dumps(described))
+    change(folder, format_version=3)
+
+    loaded = Initialisation.load(folder)
+
+    assert loaded.members == (loaded,)
+    torch.testing.assert_close(loaded.params, initialisation.params, rtol=0, atol=0)
