@@ -127,16 +127,16 @@ class AutoMetaEstimator(BaseEstimator):
         """Make what there is to predict with from here on, whatever happens to the search."""
         from autometa._device import find_device
         from autometa.families import propose_model
-        from autometa.families.adapted_network import MAX_CONTEXT_ROWS, MAX_STEP_ROWS
+        from autometa.families.adapted_network import MAX_STEP_ROWS, context_rows
         from autometa.search import Pace
 
-        laps = [deadline.elapsed_s]
+        laps, n_context = [deadline.elapsed_s], context_rows(task)
 
         def count_rows():
             laps.append(deadline.elapsed_s)
             # reading many rows takes longer than proposing did
             is_late = deadline.left_s < 2 * (laps[1] - laps[0])
-            return MAX_STEP_ROWS if is_late else MAX_CONTEXT_ROWS
+            return MAX_STEP_ROWS if is_late else n_context
 
         model = propose_model(
             task, initialisation, device=find_device(self.device), count_rows=count_rows
@@ -149,7 +149,7 @@ class AutoMetaEstimator(BaseEstimator):
         costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
         costs["n_members"] = len(initialisation.members)
         costs["is_alone"] = find_families(self.families) == ("adapted_network",)
-        return Pace(deadline, n_bags=N_BAGS, n_rows=len(task.y), **costs)
+        return Pace(deadline, n_bags=N_BAGS, n_rows=n_context, **costs)
 
     def _search(self, task, given, rows, initialisation, metric, pace):
         """Search the configurations of the adaptation, and adapt all rows by the best."""

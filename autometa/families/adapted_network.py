@@ -20,6 +20,8 @@ STEPS_NAME = "n_steps"
 MAX_STEP_ROWS = 512
 #: Rows that a network looks up when it predicts.
 MAX_CONTEXT_ROWS = 2_048
+#: Cells of these rows; wide tables get fewer rows, but at least as many as a step reads.
+MAX_CONTEXT_CELLS = 1_000_000
 #: Cells that the proposal reads; rows are capped accordingly.
 MAX_PROPOSAL_CELLS = 4_000_000
 #: Pairs of rows that a CPU compares at once; with more, memory is what takes the time.
@@ -96,6 +98,12 @@ def space(*, is_regression):
     return distributions
 
 
+def context_rows(task):
+    """Return how many rows of a task a network looks up when it predicts."""
+    n_rows = max(MAX_STEP_ROWS, MAX_CONTEXT_CELLS // max(1, task.X.shape[1]))
+    return min(len(task.y), MAX_CONTEXT_ROWS, n_rows)
+
+
 def propose_model(task, initialisation, *, device="cpu", count_rows=None):
     """Propose a model for a task, unadapted.
 
@@ -106,7 +114,7 @@ def propose_model(task, initialisation, *, device="cpu", count_rows=None):
     device : str
     count_rows : callable, default=None
         Asked, once the weights are there, how many rows the network may look up at most; by
-        default :data:`MAX_CONTEXT_ROWS`.
+        default :func:`context_rows`.
 
     Returns
     -------
@@ -119,7 +127,7 @@ def propose_model(task, initialisation, *, device="cpu", count_rows=None):
         return _propose(initialisation.learner, params, task, task.weight, rng, device)
 
     weights = with_fallback(compute, device)
-    max_rows = MAX_CONTEXT_ROWS if count_rows is None else count_rows()
+    max_rows = context_rows(task) if count_rows is None else count_rows()
     context = _draw_rows(task, task.weight, max_rows, np.random.default_rng(0))
     return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
 
@@ -168,7 +176,7 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
         return {name: tensor[0] for name, tensor in run.weights.items()}
 
     bags = with_fallback(compute, device)
-    context = _draw_rows(task, task.weight, MAX_CONTEXT_ROWS, np.random.default_rng(seed))
+    context = _draw_rows(task, task.weight, context_rows(task), np.random.default_rng(seed))
     return NetworkModel.from_tensors(bags, context, task.is_regression)
 
 
@@ -220,7 +228,7 @@ class NetworkRun:
                 proposals.append(_propose(*members[number % n_members], task, weight, rng, device))
         self._contexts = _stack(
             [
-                _to(_draw_rows(task, weight, MAX_CONTEXT_ROWS, rng), device)
+                _to(_draw_rows(task, weight, context_rows(task), rng), device)
                 for weight in train_weight
             ]
         )

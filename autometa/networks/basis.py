@@ -39,3 +39,16 @@ def expand_basis(X, column_mask):
     is_missing = is_missing.unsqueeze(-1)
     basis = torch.cat([present * (1 - is_missing), is_missing], dim=-1)
     return basis * column_mask.unsqueeze(-1)
+
+
+def with_basis(rows):
+    """Return rows with their cells expanded under ``basis``, so that it is done once.
+
+    Parameters
+    ----------
+    rows : dict of Tensor
+        Its ``X`` and ``column_mask`` are read, unless there is a ``basis`` already.
+    """
+    if "basis" in rows:
+        return rows
+    return {**rows, "basis": expand_basis(rows["X"], rows["column_mask"])}

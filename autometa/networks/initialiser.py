@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from autometa.networks._attention import ColumnAttention
-from autometa.networks.basis import N_BASIS, expand_basis
+from autometa.networks.basis import N_BASIS, with_basis
 from autometa.networks.heads import ridge_head
 from autometa.networks.lookup import N_CELL_KERNELS
 from autometa.networks.settings import choose_settings
@@ -97,6 +97,7 @@ class ColumnStatisticsInitialiser(nn.Module):
             ``log_noise``, ``log_lookup_scale``, ``prior_share`` and ``gate`` () and, for classes,
             ``log_ratio_scale`` ().
         """
+        support = with_basis(support)
         tokens = self._column_tokens(support, is_regression)
         column_mask = support["column_mask"]
         n_columns = column_mask.sum().clamp(min=1)  # a table may have no column that tells
@@ -155,7 +156,7 @@ class ColumnStatisticsInitialiser(nn.Module):
         )
 
     def _column_tokens(self, support, is_regression):
-        basis = expand_basis(support["X"], support["column_mask"])  # (n_rows, n_columns, N_BASIS)
+        basis = with_basis(support)["basis"]  # (n_rows, n_columns, N_BASIS)
         weight, membership = support["weight"], support["membership"]
         weight = weight * (MAX_EVIDENCE_ROWS / weight.sum()).clamp(max=1)
         n_rows = weight.sum()

@@ -7,7 +7,7 @@ pick from the embedding, and three on the basis of the cells, scaled by their re
 
 import torch
 
-from autometa.networks.basis import expand_basis
+from autometa.networks.basis import with_basis
 
 #: Kernels on the cells; the last of the mixture.
 N_CELL_KERNELS = 3
@@ -37,12 +37,13 @@ def read_context(weights, hidden, context):
     """
     share = context["weight"] / context["weight"].sum()
     reading = {"target_mean": share @ context["target"]}
-    for name, found in _views(weights, hidden, context).items():
+    views = _views(weights, hidden, context)
+    for name, found in views.items():
         centre = torch.einsum("n,nak->ak", share, found)
         squares = (found - centre).square().sum(-1)
         reading[f"centre.{name}"] = centre
         reading[f"scale.{name}"] = (share @ squares + 1e-6).sqrt()
-    return {**reading, **place(weights, reading, hidden, context)}
+    return {**reading, **_place(views, reading)}
 
 
 def place(weights, reading, hidden, rows):
@@ -54,15 +55,19 @@ def place(weights, reading, hidden, rows):
         ``at.hidden`` (n_rows, 1, n_hidden), ``at.keys`` (n_rows, n_heads, n_key) and
         ``at.cells`` (n_rows, 1, n_columns * N_BASIS).
     """
+    return _place(_views(weights, hidden, rows), reading)
+
+
+def _place(views, reading):
     return {
         f"at.{name}": (found - reading[f"centre.{name}"]) / reading[f"scale.{name}"].unsqueeze(-1)
-        for name, found in _views(weights, hidden, rows).items()
+        for name, found in views.items()
     }
 
 
 def _views(weights, hidden, rows):
     """What kernels compare; each (n_rows, n_kernels, n_numbers)."""
-    cells = expand_basis(rows["X"], rows["column_mask"])
+    cells = with_basis(rows)["basis"]
     return {
         "hidden": hidden.unsqueeze(-2),
         "keys": torch.einsum("nh,hak->nak", hidden, weights["keys"]),

@@ -53,7 +53,8 @@ def choose_settings(weights, hidden, support, ridge, *, is_regression, trust, lo
         ``log_noise``, ``kernel_logits``, ``log_lookup_scale``, ``gate`` and, for classes,
         ``log_ratio_scale``.
     """
-    context = {name: support[name][:MAX_CHOICE_ROWS] for name in ("X", "weight", "target")}
+    names = [name for name in ("X", "basis", "weight", "target") if name in support]
+    context = {name: support[name][:MAX_CHOICE_ROWS] for name in names}
     context |= {name: support[name] for name in ("column_mask", "class_mask")}
     # What the candidates come to is taken as given: learning acts on the proposal and the trust.
     held = {name: tensor.detach() for name, tensor in weights.items()}

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from autometa.networks.basis import expand_basis
+from autometa.networks.basis import with_basis
 from autometa.networks.heads import class_prior
 from autometa.networks.lookup import (
     class_log_ratio,
@@ -32,7 +32,7 @@ def embed(weights, rows, dropout_mask=None):
     Tensor of shape (n_rows, n_hidden)
         Each row has mean 0 and variance 1.
     """
-    basis = expand_basis(rows["X"], rows["column_mask"]).flatten(-2)
+    basis = with_basis(rows)["basis"].flatten(-2)
     hidden = functional.gelu(basis @ weights["first"].flatten(0, 1) + weights["first_bias"])
     if dropout_mask is not None:
         hidden = hidden * dropout_mask[0]
@@ -67,7 +67,8 @@ def predict_outputs(weights, context, rows, *, is_regression, is_context=False, 
     if not is_context:
         reading = look_up(weights, context) if "keys" in weights else {}
         return predict_from(weights, reading, context, rows, is_regression=is_regression)
-    hidden = embed(weights, rows, dropout_mask)
+    context = with_basis(context)
+    hidden = embed(weights, context, dropout_mask)
     deviation = None
     if "keys" in weights:
         deviation = leave_one_out(weights, read_context(weights, hidden, context), context)
@@ -76,6 +77,7 @@ def predict_outputs(weights, context, rows, *, is_regression, is_context=False, 
 
 def look_up(weights, context):
     """Fit the kernel ridge regression on the context's rows; see :func:`predict_deviation`."""
+    context = with_basis(context)
     return solve(weights, read_context(weights, embed(weights, context), context), context)
 
 
@@ -84,6 +86,7 @@ def predict_from(weights, reading, context, rows, *, is_regression):
 
     Of ``context``, neither ``X`` nor ``membership`` is read.
     """
+    rows = with_basis(rows)
     hidden = embed(weights, rows)
     deviation = None
     if reading:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from autometa.families import GROWING, Folds
 from autometa.families.adapted_network import (
     DEFAULT_CONFIG,
-    MAX_CONTEXT_ROWS,
     MAX_STEP_ROWS,
     REPORT_STEPS,
 )
@@ -43,6 +42,7 @@ class Pace:
     n_bags : int
         Networks that the refit adapts, or fewer where time is short.
     n_rows : int
+        That a network looks up when it predicts.
     propose_s : float
         Seconds that proposing weights took, the first guess of a fold's.
     read_s : float
@@ -76,7 +76,7 @@ class Pace:
         self._group_end_s = math.inf
         self.propose_s, self.read_s = propose_s, read_s
         self.predict_s = PREDICTING_OF_READING * read_s
-        share = min(n_rows, MAX_STEP_ROWS) / min(n_rows, MAX_CONTEXT_ROWS)
+        share = min(n_rows, MAX_STEP_ROWS) / n_rows
         self.step_s = STEP_OF_READING * share**2 * read_s
         self._has_stepped = False
         self._best_n_steps = None

@@ -26,7 +26,7 @@ def make_pace(clock, monkeypatch):
     monkeypatch.setitem(DEFAULT_CONFIG, "n_steps", 30)
 
     def make(limit, **options):
-        options = {"n_bags": 4, "n_rows": 100_000, "propose_s": 0.2, "read_s": 0.8, **options}
+        options = {"n_bags": 4, "n_rows": 2_048, "propose_s": 0.2, "read_s": 0.8, **options}
         return Pace(Deadline(limit), **options)
 
     return make
@@ -54,7 +54,7 @@ def test_without_a_limit_no_clock_is_read_and_everything_goes_on(make_pace, cloc
 
 
 def test_a_step_on_few_rows_is_not_taken_to_cost_what_a_proposal_does(make_pace):
-    assert make_pace(9, n_rows=100_000).step_s == pytest.approx(0.15)
+    assert make_pace(9, n_rows=2_048).step_s == pytest.approx(0.15)
     assert make_pace(9, n_rows=300).step_s == pytest.approx(2.4)
 
 
