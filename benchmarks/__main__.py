@@ -276,6 +276,40 @@ def automl(
     show("automl", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("families")
+def families(
+    corpus: Corpus,
+    results: Annotated[Path, typer.Option(help="Folder that keeps finished runs.")],
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-dev",
+    budget: Annotated[float, typer.Option(help="Seconds of every fit.")] = 10.0,
+    default: Annotated[str, typer.Option(help="By commas; empty: those of 'auto'.")] = "",
+    further: Annotated[str, typer.Option(help="Those added; empty: all others.")] = "",
+    max_tasks: int | None = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Start no run after this time; 0: print only.")
+    ] = None,
+    threads: int = 2,
+    seed: int = 0,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """What each family adds to what autometa searches, at equal time."""
+    from benchmarks import families as command
+
+    figures = command.main(
+        *(corpus, results),
+        split=split,
+        budget_s=budget,
+        default=[name for name in default.split(",") if name] or command.DEFAULT,
+        further=[name for name in further.split(",") if name] or command.FURTHER,
+        max_tasks=max_tasks,
+        hours=hours,
+        n_threads=threads,
+        seed=seed,
+    )
+    show("families", figures, command.print_figures, as_json=as_json, record=record)
+
+
 @app.command("few_shot")
 def few_shot(
     learner: Annotated[str, typer.Option(help="A key of METALEARNERS.")] = "maml",
