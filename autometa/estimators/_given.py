@@ -1,7 +1,6 @@
 """What `fit` is given, checked at the door: a table, a target, weights and groups."""
 
 import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from autometa.exceptions import InvalidInputError, InvalidTableError
 from autometa.tasks import Task, as_frame, as_target, as_targets, task_from_arrays
+from autometa.tasks.arrays import naming_target
 
 
 @dataclass(frozen=True)
@@ -88,17 +88,6 @@ def check_given(X, y, sample_weight, groups, *, kind):
             task = task_from_arrays(X, y, kind)
         given.append(GivenTable(task, weight, groups, positions, all_rows))
     return given
-
-
-@contextmanager
-def naming_target(name):
-    """Say of which of several targets an input error is; None for the only one."""
-    try:
-        yield
-    except InvalidInputError as error:
-        if name is None:
-            raise
-        raise type(error)(f"Target {name!r}: {error}") from error
 
 
 def _check_weight(sample_weight, n_rows):

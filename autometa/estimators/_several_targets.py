@@ -12,9 +12,9 @@ from sklearn.utils.validation import validate_data
 from autometa._deadline import Deadline
 from autometa._random import as_generator
 from autometa.estimators._class_weight import class_factors
-from autometa.estimators._given import naming_target
 from autometa.exceptions import DroppedColumnsWarning, InvalidInputError
 from autometa.tasks import as_targets
+from autometa.tasks.arrays import naming_target
 
 #: What a fitted estimator has for its target, and one of several targets a list of.
 ONE_EACH = (
@@ -44,6 +44,7 @@ def fit_targets(estimator, given, initialisation, metric, deadline):
         Of all targets together.
     """
     names = [one.task.y.name for one in given]
+    names = [name.item() if isinstance(name, np.generic) else name for name in names]
     fitted = [type(estimator)(**options) for options in _options_of_each(estimator, names)]
     for name, one, target in zip(names, fitted, given, strict=True):
         with naming_target(name):
