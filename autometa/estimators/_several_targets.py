@@ -49,19 +49,19 @@ def fit_targets(estimator, given, initialisation, metric, deadline):
     for name, one, target in zip(names, fitted, given, strict=True):
         with naming_target(name):
             _check_class_weight(one, target)
-    interrupted_by = None
+    is_interrupted, untried = False, []
     for position, (name, one, target) in enumerate(zip(names, fitted, given, strict=True)):
         share_s = deadline.left_s / (len(given) - position)
         one.time_limit = None if math.isinf(share_s) else share_s
-        if interrupted_by is not None:
+        if is_interrupted:
             one.n_trials = 0
+            untried.append(name)
         with naming_target(name), _said_once() if position else nullcontext():
             one._fit_target(target, initialisation, metric, Deadline(one.time_limit))
-        if one.study_.is_interrupted and interrupted_by is None:
-            interrupted_by = position
-    left = names[len(names) if interrupted_by is None else interrupted_by + 1 :]
-    if left:
-        warnings.warn(f"Interrupted; targets {left} have the weights as proposed.", stacklevel=3)
+        is_interrupted |= one.study_.is_interrupted
+    if untried:
+        message = f"Interrupted; targets {untried} have the weights as proposed."
+        warnings.warn(message, stacklevel=3)
     validate_data(estimator, given[0].task.X, skip_check_array=True)
     gather(estimator, names, fitted)
     estimator.fit_time_s_ = deadline.elapsed_s

@@ -409,6 +409,18 @@ def test_after_ctrl_c_the_targets_to_come_have_the_weights_as_proposed(make_mode
     assert model.predict(X).shape == (60, 3)
 
 
+def test_ctrl_c_in_the_refit_of_one_target_ends_the_others_too(make_model, monkeypatch):
+    def interrupt(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AutoMetaClassifier, "_keep", interrupt)
+
+    with pytest.warns(UserWarning, match="Interrupted"):
+        model = make_model(n_trials=1, families=["adapted_network"]).fit(X, LABELS)
+
+    assert [one.n_trials_ for one in model.estimators_] == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [
