@@ -11,6 +11,7 @@ import typer
 from autometa.cli._bar import ProgressBar, time_left
 from autometa.cli._errors import Debug
 from autometa.cli._output import check_folder
+from autometa.exceptions import InvalidInputError
 
 NAME = "fit"
 EXAMPLE = "Example: autometa fit train.csv --target price --time-limit 60 --out model"
@@ -46,7 +47,12 @@ def run(
         Path, typer.Argument(metavar="FILE", help="Table: .csv, .csv.gz, .parquet or .arff.")
     ],
     target: Annotated[
-        str, typer.Option(metavar="COLUMN", help="The column to predict.", show_default=False)
+        str,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column to predict, or several with commas between.",
+            show_default=False,
+        ),
     ],
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Where the model goes.", show_default=False)
@@ -90,15 +96,16 @@ def run(
     from autometa._device import find_device
     from autometa._metrics import find_metric
     from autometa.estimators import AutoMetaClassifier, AutoMetaRegressor
-    from autometa.tasks import task_from_file
+    from autometa.tasks import tasks_from_file
 
     find_device(device)
-    task = task_from_file(file, target, None if kind is None else kind.value)
-    is_regression = task.kind == "regression"
+    tasks = tasks_from_file(file, target, None if kind is None else kind.value)
+    is_regression = _are_numbers(tasks)
     metric_name = find_metric(metric, is_regression=is_regression).name
-    typer.echo(f"{task.name}: {task.n_rows} rows, {task.n_features} columns, {task.kind}", err=True)
+    task, kinds = tasks[0], ", ".join(one.kind for one in tasks)
+    typer.echo(f"{task.name}: {task.n_rows} rows, {task.n_features} columns, {kinds}", err=True)
     limit = None if math.isinf(time_limit) else time_limit
-    search = _Search(limit, n_trials, metric_name)
+    search = _Search(limit, None if n_trials is None else n_trials * len(tasks), metric_name)
     model = (AutoMetaRegressor if is_regression else AutoMetaClassifier)(
         time_limit=limit,
         n_trials=n_trials,
@@ -110,11 +117,31 @@ def run(
         random_state=seed,
     )
     with ProgressBar(search.describe):
-        model.fit(task.X, task.y)
+        model.fit(task.X, task.y if len(tasks) == 1 else _side_by_side(tasks))
     model.save(out)
-    score = f"{metric_name} {model.best_score_:.5g} in validation"
-    outcome = score if math.isfinite(model.best_score_) else "weights as proposed"
+    scores = [model.best_score_] if len(tasks) == 1 else model.best_score_
+    outcome = "weights as proposed"
+    if any(map(math.isfinite, scores)):
+        outcome = f"{metric_name} {', '.join(f'{one:.5g}' for one in scores)} in validation"
     typer.echo(f"{out}: {model.n_trials_} trials in {model.fit_time_s_:.1f} s, {outcome}")
+
+
+def _are_numbers(tasks):
+    """Whether the targets are numbers; some of each kind are refused."""
+    kinds = {task.kind == "regression" for task in tasks}
+    if len(kinds) > 1:
+        numbers = [task.y.name for task in tasks if task.kind == "regression"]
+        raise InvalidInputError(
+            f"Targets {numbers} are numbers, the others are classes. Fit them apart, or say what "
+            "all of them are with --kind."
+        )
+    return kinds.pop()
+
+
+def _side_by_side(tasks):
+    import pandas as pd
+
+    return pd.concat([task.y for task in tasks], axis=1)
 
 
 class _Search:
@@ -122,11 +149,13 @@ class _Search:
 
     def __init__(self, time_limit, n_trials, metric_name):
         self.time_limit, self.n_trials, self.metric_name = time_limit, n_trials, metric_name
-        self.n_done, self.best_score = 0, -math.inf
+        self.n_done, self.best_score, self.study = 0, -math.inf, None
         self.started_s = time.monotonic()
 
     def count(self, study, trial):
         self.n_done += 1
+        if study is not self.study:  # that of the next target
+            self.study, self.best_score = study, -math.inf
         if trial.value is not None and trial.state.name == "COMPLETE":
             self.best_score = max(self.best_score, trial.value)
 

@@ -52,13 +52,24 @@ def run(
     if proba and not hasattr(model, "predict_proba"):
         raise InvalidInputError(f"--proba is for classes, but {folder} predicts numbers.")
     X = _known_columns(model, read_table(file))
-    predictions = pd.DataFrame({"prediction": model.predict(X)})
+    targets = [f"_{name}" for name in getattr(model, "target_names_", [])]
+    names = [f"prediction{target}" for target in targets or [""]]
+    predictions = pd.DataFrame(model.predict(X), columns=names)
     if proba:
-        names = [f"probability_{label}" for label in model.classes_]
-        shares = pd.DataFrame(model.predict_proba(X), columns=names)
-        predictions = pd.concat([shares, predictions], axis=1)
+        predictions = pd.concat([*_shares(model, X, targets), predictions], axis=1)
     _write(predictions, out)
     typer.echo(f"{out}: {len(predictions)} predictions")
+
+
+def _shares(model, X, targets):
+    """A table of probabilities for the one target, or for each of several."""
+    import pandas as pd
+
+    shares, classes = model.predict_proba(X), model.classes_
+    if not targets:
+        targets, shares, classes = [""], [shares], [classes]
+    for target, values, labels in zip(targets, shares, classes, strict=True):
+        yield pd.DataFrame(values, columns=[f"probability{target}_{label}" for label in labels])
 
 
 def _known_columns(model, X):

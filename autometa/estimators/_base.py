@@ -33,6 +33,7 @@ from autometa.estimators._knowledge import (
 from autometa.estimators._leaderboard import leaderboard
 from autometa.estimators._members import Members
 from autometa.estimators._options import check_options, find_families
+from autometa.estimators._several_targets import fit_targets, leaderboard_of_targets
 from autometa.estimators._study import quiet_optuna
 from autometa.estimators._threads import count_threads, torch_threads
 from autometa.exceptions import ColumnMismatchError, InvalidTableError, MemoryLimitError
@@ -63,7 +64,9 @@ class AutoMetaEstimator(BaseEstimator):
         ----------
         X : DataFrame (pandas or polars), pyarrow Table, array or list of shape (n_rows, n_features)
             Numbers, booleans, categories, text and dates; values may be missing or infinite.
-        y : target of shape (n_rows,)
+        y : target of shape (n_rows,), or targets of shape (n_rows, n_targets)
+            With several, each has an estimator of its own in ``estimators_``, and the time limit
+            is that of all of them.
         sample_weight : array-like of shape (n_rows,), optional
             A row of weight 2 is the same as two rows, a row of weight 0 as none. Where all weights
             are whole numbers, folds share such rows out; other weights keep rows whole.
@@ -79,19 +82,28 @@ class AutoMetaEstimator(BaseEstimator):
             check_options(self)
             metric = find_metric(self.metric, is_regression=self._kind == "regression")
             given = check_given(X, y, sample_weight, groups, kind=self._kind)
-            validate_data(self, given.task.X, skip_check_array=True)
             initialisation = find_initialisation(self.knowledge)
-            check_known_task(given.task, initialisation, self.on_known_task)
-            task, rows = self._encode_rows(given)
-            self._task_ = given.task
-            with torch_threads(self.n_jobs):
-                _pay_for_first_use(initialisation)
-                pace = self._propose(task, initialisation, deadline)
-                self._search(task, given, rows, initialisation, metric, pace)
-                if self.infer_limit is not None:
-                    warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
-            self.fit_time_s_ = deadline.elapsed_s
+            for one in given:  # what is known by one of its targets is warned of once
+                if check_known_task(one.task, initialisation, self.on_known_task):
+                    break
+            if len(given) == 1:
+                self._fit_target(given[0], initialisation, metric, deadline)
+            else:
+                fit_targets(self, given, initialisation, metric, deadline)
         return self
+
+    def _fit_target(self, given, initialisation, metric, deadline):
+        """Fit one target, whose table was checked."""
+        validate_data(self, given.task.X, skip_check_array=True)
+        task, rows = self._encode_rows(given)
+        self._task_ = given.task
+        with torch_threads(self.n_jobs):
+            _pay_for_first_use(initialisation)
+            pace = self._propose(task, initialisation, deadline)
+            self._search(task, given, rows, initialisation, metric, pace)
+            if self.infer_limit is not None:
+                warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
+        self.fit_time_s_ = deadline.elapsed_s
 
     def _encode_rows(self, given):
         """Bring the rows into canonical form, learn their encoding and apply it."""
@@ -213,6 +225,7 @@ class AutoMetaEstimator(BaseEstimator):
         try:
             self._model_ = self._keep(choices, found, task, initialisation, pace, seed)
         except KeyboardInterrupt:
+            self.study_.is_interrupted = True
             warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
             return
         if not members:  # the proposed weights alone are fast enough
@@ -294,6 +307,16 @@ class AutoMetaEstimator(BaseEstimator):
 
     def _predict_outputs(self, X):
         """Predict probabilities or numbers in float64, each row's from that row alone."""
+        frame = self._check_frame(X)
+        with torch_threads(self.n_jobs):
+            parts = [
+                self._model_.predict(frame.iloc[i : i + ROWS_AT_ONCE], self._encoder_)
+                for i in range(0, len(frame), ROWS_AT_ONCE)
+            ]
+        return np.concatenate(parts)
+
+    def _check_frame(self, X):
+        """Bring a table to predict into the form of the one fitted on."""
         check_is_fitted(self)
         frame = as_frame(X)
         if not len(frame):
@@ -306,14 +329,8 @@ class AutoMetaEstimator(BaseEstimator):
         except ValueError as error:
             raise ColumnMismatchError(str(error)) from error
         # Names were checked, and warned about where they were missing.
-        names = getattr(self._encoder_, "feature_names_in_", range(self.n_features_in_))
-        frame = frame.set_axis(list(names), axis=1)
-        with torch_threads(self.n_jobs):
-            parts = [
-                self._model_.predict(frame.iloc[i : i + ROWS_AT_ONCE], self._encoder_)
-                for i in range(0, len(frame), ROWS_AT_ONCE)
-            ]
-        return np.concatenate(parts)
+        names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return frame.set_axis(list(names), axis=1)
 
     def save(self, folder):
         """Write what predicts into a folder, as safetensors and JSON.
@@ -332,6 +349,8 @@ class AutoMetaEstimator(BaseEstimator):
     def metafeatures_(self):
         """Numbers that describe the table, by name; computed when first asked for."""
         check_is_fitted(self)
+        if self._has_several_targets:
+            return [one.metafeatures_ for one in self.estimators_]
         if self._task_ is not None:
             self._metafeatures_ = compute_metafeatures(
                 self._task_.X, self._task_.y, self._task_.kind
@@ -341,15 +360,23 @@ class AutoMetaEstimator(BaseEstimator):
 
     @property
     def leaderboard_(self):
-        """Every trial as a row of a table, the best first."""
+        """Every trial as a row of a table, the best first; target after target."""
         check_is_fitted(self)
+        if self._has_several_targets:
+            return leaderboard_of_targets(self)
         return leaderboard(self.study_, getattr(self, "_weights_", {}))
 
     @property
     def n_trials_(self):
-        """Number of trials in the study."""
+        """Number of trials in the study, or in those of all targets."""
         check_is_fitted(self)
+        if self._has_several_targets:
+            return sum(one.n_trials_ for one in self.estimators_)
         return len(self.study_.get_trials(deepcopy=False))
+
+    @property
+    def _has_several_targets(self):
+        return hasattr(self, "estimators_")
 
     def __getstate__(self):
         # A pickle holds the meta-features of the table, not the table.
@@ -363,6 +390,7 @@ class AutoMetaEstimator(BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.target_tags.multi_output = True
         return tags
 
     @contextmanager

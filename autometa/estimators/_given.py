@@ -8,7 +8,8 @@ import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
 from autometa.exceptions import InvalidInputError, InvalidTableError
-from autometa.tasks import Task, as_frame, as_target, task_from_arrays
+from autometa.tasks import Task, as_frame, as_target, as_targets, task_from_arrays
+from autometa.tasks.arrays import naming_target
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def check_given(X, y, sample_weight, groups, *, kind):
 
     Returns
     -------
-    GivenTable
+    list of GivenTable
+        One a target; all share the table, the weights and the groups.
     """
     X = as_frame(X)
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
@@ -65,21 +67,27 @@ def check_given(X, y, sample_weight, groups, *, kind):
             DataConversionWarning,
             stacklevel=4,
         )
-    y = as_target(y)
+    targets = as_targets(y)
     n_given = len(X)
-    if sample_weight is None or len(y) != n_given or not n_given:
+    if sample_weight is None or len(targets) != n_given or not n_given:
         weight = np.ones(n_given)  # where lengths differ, the task says so
     else:
         weight = _check_weight(sample_weight, n_given)
     positions = np.flatnonzero(weight)
     if groups is not None:
         groups = _check_groups(groups, n_given)
-    as_given = (X, y, groups)
+    columns = [column for _, column in targets.items()]
+    as_given = [(X, y, groups) for y in columns]
     if len(positions) < n_given:
-        X, y, weight = X.iloc[positions], y.iloc[positions], weight[positions]
+        X, weight = X.iloc[positions], weight[positions]
+        columns = [y.iloc[positions] for y in columns]
         groups = None if groups is None else groups.iloc[positions]
-    task = task_from_arrays(X, y, kind)
-    return GivenTable(task, weight, groups, positions, as_given)
+    given = []
+    for y, all_rows in zip(columns, as_given, strict=True):
+        with naming_target(y.name if len(columns) > 1 else None):
+            task = task_from_arrays(X, y, kind)
+        given.append(GivenTable(task, weight, groups, positions, all_rows))
+    return given
 
 
 def _check_weight(sample_weight, n_rows):

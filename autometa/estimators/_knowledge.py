@@ -50,13 +50,18 @@ def check_known_task(task, initialisation, on_known_task):
     task : Task
     initialisation : Initialisation
     on_known_task : {"warn", "raise", "ignore"}
+
+    Returns
+    -------
+    bool
+        Whether it was seen; False where that is ignored.
     """
     if on_known_task == "ignore":
-        return
+        return False
     seen, known = _index_of(initialisation)
     found = known.find(task.X, task.y) if seen else []
     if not found:
-        return
+        return False
     origin = seen[found[0]]
     name = f"{origin['name']!r}"
     if origin.get("openml_id") is not None:
@@ -68,6 +73,7 @@ def check_known_task(task, initialisation, on_known_task):
     if on_known_task == "raise":
         raise KnownTaskError(message)
     warnings.warn(message, KnownTaskWarning, stacklevel=4)
+    return True
 
 
 def _index_of(initialisation):

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from itertools import islice
 from pathlib import Path
 from zipfile import ZIP_DEFLATED
 
@@ -11,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from autometa.encoding import TableEncoder
+from autometa.estimators._several_targets import gather
 from autometa.estimators._study import trials_from_list, trials_to_list
 from autometa.estimators._target_units import TargetUnits
 from autometa.exceptions import ArtefactError, InvalidInputError
@@ -57,6 +59,28 @@ def save(estimator, folder):
     """
     from autometa.knowledge import versions, write_files
 
+    described, arrays, tables = _describe(estimator)
+    described |= {"format": FORMAT, "format_version": FORMAT_VERSION, "versions": versions()}
+    files = {TENSORS: safetensors.save({n: np.ascontiguousarray(a) for n, a in arrays.items()})}
+    if tables:
+        import skops.io
+
+        files[TABLES] = skops.io.dumps(tables, compression=ZIP_DEFLATED, compresslevel=1)
+    described["sha256"] = _checksum(described, *files.values())
+    text = json.dumps(described, indent=1, sort_keys=True)
+    write_files(Path(folder), {**files, DESCRIPTION: text.encode()})
+
+
+def _describe(estimator):
+    """Values for JSON, arrays by name, and the models of each configuration of tables."""
+    common = {
+        "class": type(estimator).__name__,
+        "parameters": _json_parameters(estimator),
+        "n_features_in": estimator.n_features_in_,
+    }
+    if estimator._has_several_targets:
+        described, arrays, tables = _describe_targets(estimator)
+        return {**common, **described}, arrays, tables
     encoder, encoder_arrays = estimator._encoder_.to_state()
     members = estimator._model_
     arrays = {f"encoder.{name}": value for name, value in encoder_arrays.items()}
@@ -65,18 +89,13 @@ def save(estimator, folder):
         state, model_arrays = model.to_state()
         networks.append({"weight": weight, **state})
         arrays |= {f"network.{number}.{name}": value for name, value in model_arrays.items()}
-    tensors = safetensors.save({n: np.ascontiguousarray(a) for n, a in arrays.items()})
     described = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "class": type(estimator).__name__,
-        "parameters": _json_parameters(estimator),
+        **common,
         "classes": _labels_to_dict(getattr(estimator, "classes_", None)),
         "units": dataclasses.asdict(estimator._units_) if hasattr(estimator, "_units_") else None,
         "class_offsets": getattr(estimator, "class_offsets_", np.empty(0)).tolist(),
         "temperature": getattr(estimator, "temperature_", 1.0),
         "shift": getattr(estimator, "_shift_", 0.0),
-        "n_features_in": estimator.n_features_in_,
         "values": {name: getattr(estimator, name) for name in VALUES},
         "trials": trials_to_list(estimator.study_),
         "encoder": encoder,
@@ -84,18 +103,21 @@ def save(estimator, folder):
         "networks": networks,
         "weights_of_tables": [weight for weight, _ in members.tables],
         "weights_of_trials": sorted(getattr(estimator, "_weights_", {}).items()),
-        "versions": versions(),
     }
-    files = {TENSORS: tensors}
-    if members.tables:
-        import skops.io
+    return described, arrays, [models for _, models in members.tables]
 
-        files[TABLES] = skops.io.dumps(
-            [models for _, models in members.tables], compression=ZIP_DEFLATED, compresslevel=1
-        )
-    described["sha256"] = _checksum(described, *files.values())
-    text = json.dumps(described, indent=1, sort_keys=True)
-    write_files(Path(folder), {**files, DESCRIPTION: text.encode()})
+
+def _describe_targets(estimator):
+    """What is kept of an estimator of several targets: that of each target, under its number."""
+    arrays, tables, targets = {}, [], []
+    names = zip(estimator.target_names_, estimator.estimators_, strict=True)
+    for number, (name, one) in enumerate(names):
+        described, its_arrays, its_tables = _describe(one)
+        name = name if isinstance(name, (str, int, float)) else str(name)
+        targets.append({"name": name, **described})
+        arrays |= {f"target.{number}.{key}": array for key, array in its_arrays.items()}
+        tables += its_tables
+    return {"targets": targets, "fit_time_s": estimator.fit_time_s_}, arrays, tables
 
 
 def load(folder, *, trusted=()):
@@ -149,7 +171,9 @@ def load(folder, *, trusted=()):
         written_by="`autometa fit` or the save method of an estimator",
     )
     try:
-        names = [TENSORS, TABLES] if described["weights_of_tables"] else [TENSORS]
+        parts = described.get("targets", [described])
+        has_tables = any(part["weights_of_tables"] for part in parts)
+        names = [TENSORS, TABLES] if has_tables else [TENSORS]
         tensors, *tables = ((folder / name).read_bytes() for name in names)
         if _checksum(described, tensors, *tables) != described.pop("sha256", None):
             raise ArtefactError(
@@ -192,21 +216,20 @@ def _restore(described, arrays, tables):
     from autometa.estimators._members import Members
     from autometa.families import NetworkModel
 
-    def part(prefix):
-        named = arrays.items()
-        return {n.removeprefix(prefix): a for n, a in named if n.startswith(prefix)}
-
     classes = {"AutoMetaClassifier": AutoMetaClassifier, "AutoMetaRegressor": AutoMetaRegressor}
     estimator = classes[described["class"]](**described["parameters"])
-    estimator._encoder_ = TableEncoder.from_state(described["encoder"], part("encoder."))
+    estimator.n_features_in_ = described["n_features_in"]
+    if "targets" in described:
+        return _restore_targets(estimator, described, arrays, tables)
+    encoder_arrays = _under("encoder.", arrays)
+    estimator._encoder_ = TableEncoder.from_state(described["encoder"], encoder_arrays)
     networks = [
-        (state["weight"], NetworkModel.from_state(state, part(f"network.{number}.")))
+        (state["weight"], NetworkModel.from_state(state, _under(f"network.{number}.", arrays)))
         for number, state in enumerate(described["networks"])
     ]
     tables = list(zip(described["weights_of_tables"], tables, strict=True))
     estimator._model_ = Members(described["n_classes"], networks, tables)
     estimator._weights_ = dict(described["weights_of_trials"])
-    estimator.n_features_in_ = described["n_features_in"]
     if hasattr(estimator._encoder_, "feature_names_in_"):
         estimator.feature_names_in_ = estimator._encoder_.feature_names_in_
     if described["classes"] is not None:
@@ -222,6 +245,23 @@ def _restore(described, arrays, tables):
         setattr(estimator, name, value)
     estimator.study_ = trials_from_list(described["trials"])
     return estimator
+
+
+def _restore_targets(estimator, described, arrays, tables):
+    left, fitted = iter(tables), []
+    for number, target in enumerate(described["targets"]):
+        its_tables = list(islice(left, len(target["weights_of_tables"])))
+        fitted.append(_restore(target, _under(f"target.{number}.", arrays), its_tables))
+    gather(estimator, [target["name"] for target in described["targets"]], fitted)
+    if hasattr(fitted[0], "feature_names_in_"):
+        estimator.feature_names_in_ = fitted[0].feature_names_in_
+    estimator.fit_time_s_ = described["fit_time_s"]
+    return estimator
+
+
+def _under(prefix, arrays):
+    """The arrays whose names begin with a prefix, by what follows it."""
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
 
 
 def _json_parameters(estimator):

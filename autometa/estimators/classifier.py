@@ -7,6 +7,7 @@ from autometa.estimators._base import AutoMetaEstimator
 from autometa.estimators._calibration import temper
 from autometa.estimators._class_weight import class_factors
 from autometa.estimators._decisions import add_offsets
+from autometa.estimators._several_targets import exact_match, predict_targets
 
 
 class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
@@ -15,11 +16,11 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     Parameters
     ----------
     time_limit : float, default=60.0
-        Seconds for the whole of `fit`; None for no limit. It ends early where nothing is left to
-        gain.
+        Seconds for the whole of `fit`, of several targets too; None for no limit. It ends early
+        where nothing is left to gain.
     n_trials : int, default=None
-        Configurations to try; None for as many as fit the time. 0 gives the proposed weights as
-        they are, 1 adapts them by the first proposed configuration.
+        Configurations to try, for each target; None for as many as fit the time. 0 gives the
+        proposed weights as they are, 1 adapts them by the first proposed configuration.
     families : "auto" or list of str or Family, default="auto"
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
@@ -38,7 +39,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     ensemble : bool, default=True
         False: the best configuration alone predicts (its networks, or the models of its folds).
     infer_limit : float, default=None
-        Seconds that predicting one row of a batch may take, such as 1e-4 for 10,000 rows a second.
+        Seconds that predicting one row of a batch may take, for each target, such as 1e-4 for
+        10,000 rows a second.
         Measured at the end of `fit` on 1,000 rows of the table, their encoding included; models
         are left out until it is kept. Where nothing is fast enough, the fastest is kept, with an
         :class:`~autometa.exceptions.InferLimitWarning`. So results depend on the machine.
@@ -51,7 +53,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     storage : str or optuna storage, default=None
         Where the study is kept; by default in memory.
     study_name : str, default=None
-        A stored study of this name is resumed, if data, metric and folds match.
+        A stored study of this name is resumed, if data, metric and folds match. With several
+        targets each has one: the name, a slash and the name of the target.
     callbacks : list of callable, default=()
         Called with (study, trial) after every trial, as in ``Study.optimize``. Trials that run
         together, up to 8 or on a GPU 32, all end before ``study.stop()`` takes effect.
@@ -59,9 +62,11 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         Threads; by default torch decides. -1 for all cores.
     memory_limit : float, default=None
         Gigabytes that the encoded table may take; a larger one is refused at once.
-    class_weight : dict, "balanced" or None, default=None
-        Factors for the weights of rows, by class; the sum of all weights stays what it was.
+    class_weight : dict, "balanced", list of these or None, default=None
+        Factors for the weights of rows, by class; the sum of all weights stays what it was. A list
+        has one for each of several targets.
     random_state : int, RandomState, Generator or None, default=None
+        Of several targets, each has a seed drawn from it.
     verbose : int, default=0
         Above 0 the search logs its progress.
 
@@ -92,6 +97,12 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         What describes the table; computed when first asked for.
     n_trials_ : int
     fit_time_s_ : float
+    estimators_ : list of AutoMetaClassifier
+        Only with several targets: one for each. ``classes_``, ``class_offsets_``, ``temperature_``,
+        ``study_``, ``proposals_``, ``best_params_``, ``best_score_`` and ``metafeatures_`` are
+        lists of theirs.
+    target_names_ : list
+        Only with several targets: the names of the columns, or their numbers.
 
     Examples
     --------
@@ -100,6 +111,13 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     >>> model = AutoMetaClassifier(n_trials=0).fit(X[::2], y[::2])
     >>> model.predict_proba(X[1::2]).shape
     (89, 3)
+
+    Several labels a row:
+
+    >>> labels = (X[["alcohol", "hue"]] > X[["alcohol", "hue"]].mean()).astype(int)
+    >>> model = AutoMetaClassifier(n_trials=0).fit(X[::2], labels[::2])
+    >>> model.predict(X[1::2]).shape, model.target_names_
+    ((89, 2), ['alcohol', 'hue'])
     """
 
     _kind = "classification"
@@ -155,19 +173,46 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         Returns
         -------
         ndarray of shape (n_rows, n_classes)
-            In the order of ``classes_``; rows sum to 1.
+            In the order of ``classes_``; rows sum to 1. With several targets, a list: one each.
         """
+        if self._has_several_targets:
+            frame = self._check_frame(X)
+            return [one.predict_proba(frame) for one in self.estimators_]
         return temper(self._predict_outputs(X), self.temperature_)
 
     def predict(self, X):
-        """Predict the class of each row; an ndarray of shape (n_rows,).
+        """Predict the class of each row; an ndarray of shape (n_rows,) or (n_rows, n_targets).
 
         It is the most probable one, unless the metric is one of labels: see ``class_offsets_``.
         """
+        if self._has_several_targets:
+            return predict_targets(self, X)
         probabilities = self.predict_proba(X)
         if self.class_offsets_.any():
             probabilities = add_offsets(probabilities, self.class_offsets_)
         return self.classes_[probabilities.argmax(axis=1)]
+
+    def score(self, X, y, sample_weight=None):
+        """Score predictions by their accuracy; with several targets, a row is right as a whole.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_features)
+        y : target of shape (n_rows,), or targets of shape (n_rows, n_targets)
+        sample_weight : array-like of shape (n_rows,), optional
+
+        Returns
+        -------
+        float
+        """
+        if self._has_several_targets:
+            return exact_match(y, self.predict(X), sample_weight)
+        return super().score(X, y, sample_weight)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _learn_target(self, task, rows):
         self.classes_, self.class_offsets_ = task.classes, np.zeros(len(task.classes))

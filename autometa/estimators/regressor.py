@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from autometa.estimators._base import AutoMetaEstimator
+from autometa.estimators._several_targets import predict_targets
 from autometa.estimators._target_units import MetricInUnits, TargetUnits
 
 
@@ -13,11 +14,11 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     Parameters
     ----------
     time_limit : float, default=60.0
-        Seconds for the whole of `fit`; None for no limit. It ends early where nothing is left to
-        gain.
+        Seconds for the whole of `fit`, of several targets too; None for no limit. It ends early
+        where nothing is left to gain.
     n_trials : int, default=None
-        Configurations to try; None for as many as fit the time. 0 gives the proposed weights as
-        they are, 1 adapts them by the first proposed configuration.
+        Configurations to try, for each target; None for as many as fit the time. 0 gives the
+        proposed weights as they are, 1 adapts them by the first proposed configuration.
     families : "auto" or list of str or Family, default="auto"
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
@@ -37,7 +38,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     ensemble : bool, default=True
         False: the best configuration alone predicts (its networks, or the models of its folds).
     infer_limit : float, default=None
-        Seconds that predicting one row of a batch may take, such as 1e-4 for 10,000 rows a second.
+        Seconds that predicting one row of a batch may take, for each target, such as 1e-4 for
+        10,000 rows a second.
         Measured at the end of `fit` on 1,000 rows of the table, their encoding included; models
         are left out until it is kept. Where nothing is fast enough, the fastest is kept, with an
         :class:`~autometa.exceptions.InferLimitWarning`. So results depend on the machine.
@@ -50,7 +52,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     storage : str or optuna storage, default=None
         Where the study is kept; by default in memory.
     study_name : str, default=None
-        A stored study of this name is resumed, if data, metric and folds match.
+        A stored study of this name is resumed, if data, metric and folds match. With several
+        targets each has one: the name, a slash and the name of the target.
     callbacks : list of callable, default=()
         Called with (study, trial) after every trial, as in ``Study.optimize``. Trials that run
         together, up to 8 or on a GPU 32, all end before ``study.stop()`` takes effect.
@@ -59,6 +62,7 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     memory_limit : float, default=None
         Gigabytes that the encoded table may take; a larger one is refused at once.
     random_state : int, RandomState, Generator or None, default=None
+        Of several targets, each has a seed drawn from it.
     verbose : int, default=0
         Above 0 the search logs its progress.
 
@@ -81,6 +85,11 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         What describes the table; computed when first asked for.
     n_trials_ : int
     fit_time_s_ : float
+    estimators_ : list of AutoMetaRegressor
+        Only with several targets: one for each. ``study_``, ``proposals_``, ``best_params_``,
+        ``best_score_`` and ``metafeatures_`` are lists of theirs.
+    target_names_ : list
+        Only with several targets: the names of the columns, or their numbers.
 
     Examples
     --------
@@ -89,6 +98,12 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     >>> model = AutoMetaRegressor(n_trials=0).fit(X[::2], y[::2])
     >>> model.predict(X[1::2]).shape
     (221,)
+
+    Several targets:
+
+    >>> model = AutoMetaRegressor(n_trials=0).fit(X[["age", "sex", "bmi"]], X[["bp", "s1"]])
+    >>> model.predict(X[["age", "sex", "bmi"]]).shape, model.target_names_
+    ((442, 2), ['bp', 's1'])
     """
 
     _kind = "regression"
@@ -141,8 +156,10 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
 
         Returns
         -------
-        ndarray of shape (n_rows,)
+        ndarray of shape (n_rows,) or (n_rows, n_targets)
         """
+        if self._has_several_targets:
+            return predict_targets(self, X)
         outputs = self._predict_outputs(X)
         return self._units_.undo(outputs + self._shift_)
 

@@ -169,7 +169,7 @@ def run_search(
             if verbose and library.candidates:
                 logger.info("%d trials, best score %.5g", n_done, library.candidates[0].score)
     except KeyboardInterrupt:
-        interrupted = True
+        interrupted = study.is_interrupted = True
         warnings.warn("Interrupted; the best model found so far is kept.", stacklevel=2)
     finally:
         study.is_searching = False

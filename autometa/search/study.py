@@ -20,6 +20,8 @@ class SearchStudy(optuna.Study):
 
     is_searching = False
     is_stopped = False
+    #: Whether Ctrl-C ended the search, or what came after it.
+    is_interrupted = False
 
     def stop(self):
         """End the search, or the running ``optimize``, after the current trials."""

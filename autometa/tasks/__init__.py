@@ -5,9 +5,9 @@ from autometa.tasks._openml_runs import publish_run
 from autometa.tasks._task import Task
 from autometa.tasks.arrays import target_kind, task_from_arrays
 from autometa.tasks.corpus import read_corpus, read_index
-from autometa.tasks.files import read_table, task_from_file
+from autometa.tasks.files import read_table, task_from_file, tasks_from_file
 from autometa.tasks.fingerprint import Fingerprint, KnownTasks, fingerprint, row_hashes
-from autometa.tasks.frame import as_frame, as_target
+from autometa.tasks.frame import as_frame, as_target, as_targets
 from autometa.tasks.omniglot import read_omniglot
 from autometa.tasks.openml import load_dataset, load_suite, load_task
 from autometa.tasks.sinusoids import Sinusoids, sample_sinusoid_task
@@ -21,6 +21,7 @@ __all__ = [
     "Task",
     "as_frame",
     "as_target",
+    "as_targets",
     "fingerprint",
     "load_dataset",
     "load_suite",
@@ -36,4 +37,5 @@ __all__ = [
     "target_kind",
     "task_from_arrays",
     "task_from_file",
+    "tasks_from_file",
 ]

@@ -1,5 +1,7 @@
 """A task from a table and a target in memory."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pandas as pd
 
@@ -83,6 +85,17 @@ def task_from_frame(frame: pd.DataFrame, target, kind=None, *, name, provenance)
     provenance = {**provenance, "target": str(target)}
     X = frame.drop(columns=[target])
     return task_from_arrays(X, frame[target], kind, name=name, provenance=provenance)
+
+
+@contextmanager
+def naming_target(name):
+    """Say of which of several targets an input error is; None for the only one."""
+    try:
+        yield
+    except InvalidInputError as error:
+        if name is None:
+            raise
+        raise type(error)(f"Target {name!r}: {error}") from error
 
 
 def _check_labels(y: pd.Series) -> None:

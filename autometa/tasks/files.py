@@ -8,7 +8,7 @@ import pandas as pd
 
 from autometa.exceptions import InvalidInputError, InvalidTableError
 from autometa.tasks._task import Task, check_columns
-from autometa.tasks.arrays import task_from_frame
+from autometa.tasks.arrays import naming_target, task_from_frame
 from autometa.tasks.frame import arrow_to_pandas, as_frame
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet", ".arff")
@@ -57,7 +57,42 @@ def task_from_file(path, target: str, kind: str | None = None) -> Task:
     ...     task_from_file(path, "paid")
     <Task 'loans': 2 x 1, binary>
     """
+    return _task_from_table(read_table(path), path, target, kind)
+
+
+def tasks_from_file(path, targets: str, kind: str | None = None) -> list[Task]:
+    """Make a task for each of several targets from a table file; no target is an input.
+
+    Parameters
+    ----------
+    path : path
+    targets : str
+        Names of columns with commas between, or the name of one that may hold commas itself.
+    kind : str, optional
+        Of every target.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "loans.csv")
+    ...     _ = path.write_text("age,paid,late\\n31,no,1\\n45,yes,0\\n")
+    ...     tasks_from_file(path, "paid,late")
+    [<Task 'loans': 2 x 1, binary>, <Task 'loans': 2 x 1, binary>]
+    """
     frame = read_table(path)
+    names = [targets]
+    if targets not in frame.columns:
+        names = list(dict.fromkeys(name.strip() for name in targets.split(",")))
+    tasks = []
+    for name in names:
+        table = frame.drop(columns={*names} - {name}, errors="ignore")
+        with naming_target(name if len(names) > 1 else None):
+            tasks.append(_task_from_table(table, path, name, kind))
+    return tasks
+
+
+def _task_from_table(frame, path, target, kind):
     name = Path(path).name.split(".")[0]
     return task_from_frame(
         frame, target, kind, name=name, provenance={"source": "file", "file": Path(path).name}

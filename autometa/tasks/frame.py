@@ -77,6 +77,32 @@ def as_target(y) -> pd.Series:
     >>> as_target(["no", "yes"]).tolist()
     ['no', 'yes']
     """
+    frame = as_targets(y)
+    if frame.shape[1] != 1:
+        raise InvalidTableError(
+            f"y should be a 1d array, got shape {frame.shape}. AutoMetaClassifier and "
+            "AutoMetaRegressor take several targets at once; here, give one column at a time."
+        )
+    return frame.iloc[:, 0]
+
+
+def as_targets(y) -> pd.DataFrame:
+    """Bring one or more targets into the form of a plain pandas frame.
+
+    Parameters
+    ----------
+    y : Series (pandas or polars), pyarrow array, array, list or table of shape (n_rows, n_targets)
+
+    Returns
+    -------
+    DataFrame of shape (n_rows, n_targets)
+        Columns of a table keep their names; those of an array are counted from 0.
+
+    Examples
+    --------
+    >>> as_targets([[0, "no"], [1, "yes"]]).shape
+    (2, 2)
+    """
     if y is None:
         raise InvalidTableError(
             "fit requires y to be passed, but the target y is None. Give one label per row."
@@ -96,13 +122,11 @@ def as_target(y) -> pd.Series:
     else:
         table = _target_table(y)
     frame = as_frame(table)
-    if frame.shape[1] != 1:
+    if frame.shape[1] == 0:
         raise InvalidTableError(
-            f"y should be a 1d array, got shape {frame.shape}. For several targets, fit a model to "
-            "each: sklearn.multioutput.MultiOutputRegressor(AutoMetaRegressor(time_limit=...)), or "
-            "MultiOutputClassifier, with the share of the time that each may take."
+            f"y has no column (shape {frame.shape}). Give one column for each target."
         )
-    return frame.iloc[:, 0]
+    return frame
 
 
 def _to_pandas(X) -> pd.DataFrame:
@@ -171,9 +195,17 @@ def arrow_to_pandas(table) -> pd.DataFrame:
 def _target_table(y):
     if isinstance(y, list | tuple):
         values = list(y)
-        if any(isinstance(value, list | tuple | np.ndarray) for value in values):
+        rows = [value for value in values if isinstance(value, list | tuple | np.ndarray)]
+        if any(isinstance(cell, list | tuple | np.ndarray) for row in rows[:1] for cell in row):
+            raise InvalidTableError(
+                "y should be a 1d array, got lists in lists of lists. For several targets, give "
+                "one list a row: a label for each target."
+            )
+        if rows:
             return values
         return pd.DataFrame({"target": values})
+    if hasattr(y, "tocsr"):
+        raise InvalidTableError("A sparse y is not supported. Pass y.toarray().")
     if not hasattr(y, "__array__"):
         raise InvalidTableError(
             f"y should be a 1d array, got {type(y).__name__}. Pass a list, an array or a Series."
@@ -182,7 +214,10 @@ def _target_table(y):
     if np.iscomplexobj(values):
         raise InvalidTableError("Complex data not supported. Pass real labels.")
     if values.ndim == 0 or values.ndim > 2:
-        raise InvalidTableError(f"y should be a 1d array, got shape {values.shape}.")
+        raise InvalidTableError(
+            f"y should be a 1d array, got shape {values.shape}. For several targets, give a 2d "
+            "array: a column for each."
+        )
     return values if values.ndim == 2 else pd.DataFrame({"target": values})
 
 

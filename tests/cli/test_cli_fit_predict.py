@@ -58,6 +58,46 @@ def test_columns_that_the_model_does_not_know_are_left_out_and_named(fit, run, t
     assert "Left out, not known to the model: y" in result.stderr
 
 
+def test_several_targets_are_fitted_and_predicted_together(fit, run, table, tmp_path):
+    frame = pd.read_csv(table)
+    frame.assign(w=frame["z"] * 2, big=np.where(frame["z"] > 0, "big", "small")).to_csv(
+        table, index=False
+    )
+    out = tmp_path / "p.csv"
+
+    options = ("--n-trials", 1, "--time-limit", "none", "--metric", "r2")
+    shown = fit(*options, target="z, w")
+    run("predict", tmp_path / "model", table, "--out", out)
+    assert "regression, regression" in shown.stderr and "2 trials" in shown.stdout
+    assert pd.read_csv(out).columns.tolist() == ["prediction_z", "prediction_w"]
+    model = load(tmp_path / "model")
+    assert model.feature_names_in_.tolist() == ["a", "b", "c", "y", "big"]
+
+    fit(target="y,big")
+    run("predict", tmp_path / "model", table, "--out", out, "--proba")
+    names = [f"probability_{one}" for one in ("y_no", "y_yes", "big_big", "big_small")]
+    assert pd.read_csv(out).columns.tolist() == [*names, "prediction_y", "prediction_big"]
+
+
+def test_a_target_may_have_a_comma_in_its_name(fit, table, tmp_path):
+    pd.read_csv(table).rename(columns={"z": "a,b"}).to_csv(table, index=False)
+
+    fit(target="a,b")
+
+    assert load(tmp_path / "model").feature_names_in_.tolist() == ["a", "b", "c", "y"]
+
+
+def test_the_state_of_a_search_shows_the_score_of_the_target_at_hand():
+    search = _Search(time_limit=None, n_trials=4, metric_name="r2")
+    trial = type("Trial", (), {"value": 0.5, "state": type("State", (), {"name": "COMPLETE"})})
+    worse = type("Trial", (), {"value": 0.2, "state": trial.state})
+
+    search.count("first", trial)
+    search.count("second", worse)
+
+    assert search.describe()[1].startswith("2 trials, r2 0.2")
+
+
 def test_numbers_make_a_regressor_and_a_kind_says_otherwise(fit, tmp_path):
     fit(target="z")
     assert type(load(tmp_path / "model")).__name__ == "AutoMetaRegressor"
@@ -125,6 +165,8 @@ def test_a_known_task_is_refused_warned_of_or_taken(run, table, tmp_path, on_kno
     "options, said",
     [
         (["--target", "nothing"], "has no column 'nothing'. Its columns: a, b, c, y, z."),
+        (["--target", "y,z"], "Targets ['z'] are numbers, the others are classes"),
+        (["--target", "y,nothing"], "Target 'nothing': table has no column 'nothing'"),
         (["--target", "y", "--time-limit", "-1"], "'-1' is no number of seconds"),
         (["--target", "y", "--time-limit", "nan"], "'nan' is no number of seconds"),
         (["--target", "y", "--n-trials", "-1"], "--n-trials"),

@@ -24,7 +24,7 @@ BAD_TABLES = {
     "fewer labels than rows": (X, Y[:-1], "fewer labels than rows"),
     "duplicate names": (TWICE, Y, "Duplicate column names: 'a'"),
     "no target": (X, None, "y is None"),
-    "two targets": (X, np.ones((12, 2)), "y should be a 1d array"),
+    "two targets of one class": (X, np.ones((12, 2)), "Target 0: The target has one class only"),
     "one dimension": (np.ones(12), Y, "Reshape your data"),
     "sparse": (scipy.sparse.csr_matrix(np.ones((12, 2))), Y, "Sparse"),
     "complex": (np.ones((12, 2)) * 1j, Y, "Complex data not supported"),
