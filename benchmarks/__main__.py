@@ -310,6 +310,39 @@ def families(
     show("families", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("learners")
+def learners(
+    corpus: Corpus,
+    results: Annotated[Path, typer.Option(help="Folder that keeps what was trained.")],
+    names: Annotated[str, typer.Option(help="By commas; empty: all.")] = "",
+    minutes: Annotated[float, typer.Option(help="Of each training; 0: measure only.")] = 10.0,
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-valid",
+    max_rows: int = 600,
+    max_tasks: int | None = None,
+    threads: int = 1,
+    seed: int = 0,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Every meta-learner on tables, meta-trained for the same time."""
+    import torch
+
+    from benchmarks import learners as command
+
+    torch.set_num_threads(threads)
+    figures = command.main(
+        *(corpus, results),
+        learners=[name for name in names.split(",") if name] or command.LEARNERS,
+        minutes=minutes,
+        split=split,
+        max_rows=max_rows,
+        max_tasks=max_tasks,
+        seed=seed,
+        train=minutes > 0,
+    )
+    show("learners", figures, command.print_figures, as_json=as_json, record=record)
+
+
 @app.command("few_shot")
 def few_shot(
     learner: Annotated[str, typer.Option(help="A key of METALEARNERS.")] = "maml",
