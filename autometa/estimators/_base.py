@@ -192,7 +192,7 @@ class AutoMetaEstimator(BaseEstimator):
                 study_name=self.study_name,
                 seed=seed,
             )
-        proposals = self._find_proposals(families, task, given)
+        proposals = self._find_proposals(families, task, given, pace.deadline)
         self.proposals_ = [proposals[0].first()]
         if self.n_trials == 0:
             return
@@ -258,7 +258,7 @@ class AutoMetaEstimator(BaseEstimator):
         limit_s = self.infer_limit * BATCH_ROWS
         return choose_within(choices, others, watch, limit_s, N_BAGS)
 
-    def _find_proposals(self, families, task, given):
+    def _find_proposals(self, families, task, given, deadline):
         """Find out what to try first of each family."""
         from autometa.search import FamilyProposals
 
@@ -270,7 +270,7 @@ class AutoMetaEstimator(BaseEstimator):
 
         knowledge = find_evaluations(self.knowledge) if self.n_trials != 0 else None
         kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}
-        kind["seconds"] = self.time_limit
+        kind["deadline"] = deadline
         return [FamilyProposals(family, knowledge, describe, **kind) for family in families]
 
     def _keep(self, choices, found, task, initialisation, pace, seed):

@@ -23,7 +23,7 @@ MAX_CONTEXT_ROWS = 2_048
 #: Cells of these rows; wide tables get fewer rows, but at least as many as a step reads.
 MAX_CONTEXT_CELLS = 1_000_000
 #: Cells that the proposal reads; rows are capped accordingly.
-MAX_PROPOSAL_CELLS = 4_000_000
+MAX_PROPOSAL_CELLS = 2_000_000
 #: Pairs of rows that a CPU compares at once; with more, memory is what takes the time.
 MAX_PAIRS = 2**20
 #: Steps after which a learning curve has a point.

@@ -16,9 +16,9 @@ MOST_PROPOSALS = 12
 #: it can be told what the proposals brought.
 N_WARM = 3
 ORIGIN = "autometa:origin"
-#: A shorter search takes the static portfolio, since the surrogate takes a second a family to
-#: make, and tries the defaults before it: what is best on the mean table is too tame for large
-#: ones.
+#: With less time left, a family takes the static portfolio, since the surrogate takes a second to
+#: make and asks for meta-features, and tries the defaults before it: what is best on the mean table
+#: is too tame for large ones.
 MIN_SECONDS = 20.0
 
 
@@ -34,8 +34,8 @@ class FamilyProposals:
         Returns those of the table; asked where a surrogate is to be conditioned on them.
     is_regression : bool
     n_rows : int
-    seconds : float, default=None
-        Of the whole search; None for no limit.
+    deadline : Deadline, default=None
+        Of the search; asked when the first configuration is.
 
     Attributes
     ----------
@@ -47,23 +47,21 @@ class FamilyProposals:
     """
 
     def __init__(
-        self, family, knowledge=None, metafeatures=None, *, is_regression, n_rows, seconds=None
+        self, family, knowledge=None, metafeatures=None, *, is_regression, n_rows, deadline=None
     ):
         self.source = family
-        self.family, self.proposed, self._search = find_family(family).NAME, [], None
-        self._default_at = 0
+        self.family, self.proposed = find_family(family).NAME, []
+        self._search, self._default_at = None, 0
         self._space = find_family(family).space(is_regression=is_regression)
         if family == NETWORK:
             self._default = first_config(n_rows, is_regression=is_regression)
         else:
             self._default = default_config(family, is_regression=is_regression)
-        family = self.family
-        if knowledge is not None and family in knowledge.families:
-            is_short = seconds is not None and seconds < MIN_SECONDS
-            self._default_at = 0 if is_short else N_WARM
-            make = PortfolioProposer if is_short else SurrogateProposer
-            proposer = find_proposer(knowledge, family, is_regression, make)
-            self._search = proposer.start(None if is_short else metafeatures())
+        self._knowledge = None
+        if knowledge is not None and self.family in knowledge.families:
+            self._knowledge = knowledge
+        self._metafeatures, self._is_regression = metafeatures, is_regression
+        self._deadline = deadline
 
     def first(self):
         """The library's defaults, or what stands for them; with the family."""
@@ -75,6 +73,7 @@ class FamilyProposals:
 
     def next(self):
         """Return a configuration with the user attributes of its trial, or None for no more."""
+        self._start()
         n_before = len(self.proposed)
         if n_before == self._default_at or self._search is None:
             config, self._default = self._default, None
@@ -87,6 +86,17 @@ class FamilyProposals:
             return None
         self.proposed.append({"family": self.family, **config})
         return config, attributes
+
+    def _start(self):
+        """Start the search by knowledge, once, as the time left allows."""
+        if self._knowledge is None:
+            return
+        is_short = self._deadline is not None and self._deadline.left_s < MIN_SECONDS
+        self._default_at = 0 if is_short else N_WARM
+        make = PortfolioProposer if is_short else SurrogateProposer
+        proposer = find_proposer(self._knowledge, self.family, self._is_regression, make)
+        self._search = proposer.start(None if is_short else self._metafeatures())
+        self._knowledge = None
 
     def _draw(self):
         sampler = optuna.samplers.RandomSampler(seed=0)

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from autometa._deadline import Deadline
 from autometa.evaluation import FoldModels
 from autometa.families import Folds, find_family
+from autometa.knowledge import Knowledge
 from autometa.search import FamilyProposals, Pace
 
 NAMES = ("adapted_network", "linear", "knn")
@@ -31,7 +32,8 @@ def search_families(search, make_encoded_task, make_thirds):
     ):
         task = make_encoded_task(n_classes=n_classes)
         frame = pd.DataFrame(task.X[:, :, 1]).add_prefix("c")
-        kind = {"is_regression": task.is_regression, "n_rows": len(task.y), "seconds": seconds}
+        kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}
+        kind["deadline"] = Deadline(seconds)
         thirds = make_thirds(task)
         folds = Folds(thirds.train_weight[:n_folds], thirds.valid_weight[:n_folds])
         options["folds"] = folds
@@ -179,3 +181,19 @@ def test_the_network_has_draws_before_the_selection(short, search_families, monk
 
 def test_few_rows_allow_few_trials(search_families):
     assert len(search_families(99, families=["linear"]).trials) == 5
+
+
+@pytest.mark.parametrize(("seconds", "is_asked"), [(None, True), (60, True), (5, False)])
+def test_knowledge_is_asked_when_a_family_has_its_turn(seconds, is_asked):
+    asked = []
+
+    def describe():
+        asked.append(True)
+        return {}
+
+    kind = {"is_regression": False, "n_rows": 100, "deadline": Deadline(seconds)}
+    proposals = FamilyProposals("linear", Knowledge.default(), describe, **kind)
+
+    assert proposals.first()["family"] == "linear" and not asked
+    proposals.next()
+    assert bool(asked) == is_asked
