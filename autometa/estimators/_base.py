@@ -97,7 +97,7 @@ class AutoMetaEstimator(BaseEstimator):
         validate_data(self, given.task.X, skip_check_array=True)
         task, rows = self._encode_rows(given)
         self._task_ = given.task
-        with torch_threads(self.n_jobs):
+        with torch_threads(self.n_jobs, may_be_fewer=deadline.seconds is not None):
             _pay_for_first_use(initialisation)
             pace = self._propose(task, initialisation, deadline)
             self._search(task, given, rows, initialisation, metric, pace)

@@ -1,11 +1,13 @@
 """A fitted network: adapted weights and the rows it looks up, as arrays."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-#: Cells predicted at once, so that memory does not grow with the number of rows.
-CELLS_AT_ONCE = 200_000
+#: Cells predicted at once, so that memory does not grow with the number of rows, and so that
+#: threads have a part each.
+CELLS_AT_ONCE = 50_000
 
 PARTS = ("weights", "reading", "context")
 
@@ -61,6 +63,9 @@ class NetworkModel:
     def predict(self, X):
         """Predict encoded rows; each row's numbers depend on that row alone.
 
+        Torch's threads take parts of the rows: numbers are the same to the bit however many there
+        are, and none waits for another where the machine has other work.
+
         Parameters
         ----------
         X : ndarray of shape (n_rows, n_columns, 3)
@@ -78,10 +83,18 @@ class NetworkModel:
             {name: torch.as_tensor(value).double() for name, value in arrays.items()}
             for arrays in (self.weights, self.reading, self.context)
         ]
-        parts = [
-            self._predict_rows(torch.as_tensor(X[i : i + n_at_once]).double(), *tensors)
-            for i in range(0, len(X), n_at_once)
-        ]
+
+        def predict(start):
+            rows = torch.as_tensor(X[start : start + n_at_once]).double()
+            return self._predict_rows(rows, *tensors)
+
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(n_threads) as pool:
+                parts = list(pool.map(predict, range(0, len(X), n_at_once)))
+        finally:
+            torch.set_num_threads(n_threads)
         return torch.cat(parts).numpy()
 
     def _predict_rows(self, X, weights, reading, context):

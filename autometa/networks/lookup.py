@@ -158,12 +158,14 @@ def leave_one_out(weights, reading, context):
 def leave_one_out_of(kernel, log_noise, reading, context):
     """Do as :func:`leave_one_out` does, by a given kernel (n_context, n_context)."""
     root = context["weight"].sqrt().unsqueeze(-1)
-    # by Cholesky: batched LU of several threads fails in some builds of MKL
+    # By Cholesky: batched LU of several threads fails in some builds of MKL. Not by its inverse,
+    # the threads of which wait for each other, for seconds where the machine has other work.
     factor = torch.linalg.cholesky_ex(_system(kernel, log_noise, root))[0]
-    inverse = torch.cholesky_inverse(factor)
+    eye = torch.eye(len(root), dtype=root.dtype, device=root.device)
+    whitener = torch.linalg.solve_triangular(factor, eye, upper=False)
     deviation = context["target"] - reading["target_mean"]
-    own = inverse.diagonal().unsqueeze(-1) * root.clamp(min=1e-3)
-    return deviation - inverse @ (root * deviation) / own
+    own = whitener.square().sum(0).unsqueeze(-1) * root.clamp(min=1e-3)
+    return deviation - whitener.T @ (whitener @ (root * deviation)) / own
 
 
 def _kernel(weights, reading):
