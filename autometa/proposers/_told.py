@@ -73,6 +73,8 @@ def told_merits(scores, prior):
     Returns
     -------
     merits : ndarray of shape (n_told, n_points)
+    away : ndarray of shape (2, n_points)
+        Best score and log spread, apart from what was expected of them.
     log_weight : ndarray of shape (n_points,)
         Prior weight and the Jacobian of the translation.
     """
@@ -80,7 +82,8 @@ def told_merits(scores, prior):
     regret = np.minimum((best - scores[:, None]) / spread, 2.0)
     merits = to_merit(regret)
     slope = -np.log(np.maximum(regret, -0.9 * SOFT) + SOFT) - np.log(spread)
-    return merits, log_weight + slope.sum(axis=0)
+    away = np.stack([best - prior.best_mean, np.log(spread) - prior.spread_mean])
+    return merits, away, log_weight + slope.sum(axis=0)
 
 
 def ranked_merits(scores, merits, weights):
