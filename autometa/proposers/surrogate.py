@@ -15,7 +15,8 @@ class SurrogateProposer(Proposer):
     Its mean is conditioned on meta-features by extra-trees, as far as cross-validation trusts
     them; its covariance is that of the known tasks' residuals, shrunk to a kernel over
     configurations, which also carries both to configurations that nobody evaluated. Every told
-    score updates it; best and spread of the new task's scores are integrated over. The farther a
+    score updates it. Best and spread of the new task's scores are Gaussian together with the merits
+    and are integrated over. The farther a
     new task lies from all known ones, the more do first proposals fade to the static portfolio.
 
     Parameters
