@@ -16,8 +16,8 @@ class SurrogateProposer(Proposer):
     them; its covariance is that of the known tasks' residuals, shrunk to a kernel over
     configurations, which also carries both to configurations that nobody evaluated. Every told
     score updates it. Best and spread of the new task's scores are Gaussian together with the merits
-    and are integrated over. The farther a
-    new task lies from all known ones, the more do first proposals fade to the static portfolio.
+    and are integrated over. The farther a new task lies from all known ones, the more do first
+    proposals fade to the static portfolio.
 
     Parameters
     ----------
