@@ -26,8 +26,6 @@ class Posterior(NamedTuple):
     weight : ndarray of shape (n_points,)
     best : ndarray of shape (n_points,), or None before anything was told
     merits : ndarray of shape (n_told, n_points)
-    surprise : ndarray of shape (n_told, n_points)
-        The same, apart from what was expected before anything was told.
     """
 
     mean: np.ndarray
@@ -35,7 +33,6 @@ class Posterior(NamedTuple):
     weight: np.ndarray
     best: np.ndarray | None
     merits: np.ndarray
-    surprise: np.ndarray
 
 
 class SurrogateSearch(Search):
@@ -56,7 +53,7 @@ class SurrogateSearch(Search):
         super().__init__(pool, weights, new_task)
         table = pool.table
         self._by_rank = by_rank
-        self._merit, self._covariance, self._stored_slopes = expected
+        self._merit, self._covariance, self._stored_slopes, self._scale_covariance = expected
         self._log_cost = None
         if cost_exponent and table.log_cost is not None:
             self._log_cost = cost_exponent * (weights @ table.log_cost)
@@ -90,11 +87,12 @@ class SurrogateSearch(Search):
         is_known = np.isfinite(self._scores)
         if is_known.sum() < 3:
             return float("nan")
-        _, _, weight, _, merits, surprise = self._posterior()
+        _, _, weight, _, merits = self._posterior()
         merits = merits @ weight
-        inverse = self._solve(np.eye(len(merits)))
-        inverse = inverse.T @ inverse
-        away = inverse @ (surprise @ weight)
+        # What best and spread explain is open again: they were found by the scores left out.
+        factor, slopes = self._factor(), self._slopes[self._places]
+        inverse = np.linalg.inv(factor @ factor.T + slopes @ self._scale_covariance @ slopes.T)
+        away = inverse @ (merits - self._mean[self._places])
         left_out = merits - away / np.diag(inverse)
         told = told_levels(np.array(self._scores)[is_known])
         return rank_correlation(left_out[is_known], told)
@@ -130,8 +128,7 @@ class SurrogateSearch(Search):
     def _new_posterior(self):
         sd = np.sqrt(np.maximum(self._variance - (self._half**2).sum(axis=0), 1e-9))
         if not self._places:
-            nothing = np.empty((0, 1))
-            return Posterior(self._mean[:, None], sd, np.ones(1), None, nothing, nothing)
+            return Posterior(self._mean[:, None], sd, np.ones(1), None, np.empty((0, 1)))
         scores = np.array(self._scores)
         is_known = np.isfinite(scores)
         merits = np.full((len(scores), 1), _FAILED)
@@ -145,11 +142,10 @@ class SurrogateSearch(Search):
                 mean = mean + self._slopes @ away
             merits = np.repeat(known.min(axis=0)[None], len(scores), axis=0)
             merits[is_known] = known
-        surprise = merits - mean[self._places]
-        white = self._solve(surprise)
+        white = self._solve(merits - mean[self._places])
         mean = mean + self._half.T @ white
         weight = normalised(log_weight - 0.5 * (white**2).sum(axis=0))
-        return Posterior(mean, sd, weight, merits.max(axis=0), merits, surprise)
+        return Posterior(mean, sd, weight, merits.max(axis=0), merits)
 
     def _explained_by_pending(self):
         """Variance that the scores still to come will take from every configuration."""
@@ -245,9 +241,12 @@ class SurrogateSearch(Search):
 
     def _solve(self, values):
         """L⁻¹ times values of what was told."""
+        return solve_triangular(self._factor(), values, lower=True)
+
+    def _factor(self):
         factor = np.tril(self._half[:, self._places].T)
         factor[np.diag_indices_from(factor)] = self._diagonal
-        return solve_triangular(factor, values, lower=True)
+        return factor
 
 
 def pool_spread_covariance(pool, values, start):

@@ -22,11 +22,14 @@ class Expectation(NamedTuple):
         Once best and spread are known.
     slopes : ndarray of shape (n_configs, 2)
         How the mean moves with the best score and with the logarithm of the spread.
+    scale_covariance : ndarray of shape (2, 2)
+        Of best and log spread.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
     slopes: np.ndarray
+    scale_covariance: np.ndarray
 
 
 class TaskResiduals:
@@ -89,7 +92,7 @@ class TaskResiduals:
         if local > 0:
             covariance = (1 - local) * covariance + local * ((merits.T * near) @ merits)
         if not with_scale:
-            return Expectation(mean, covariance, np.zeros((len(mean), 2)))
+            return Expectation(mean, covariance, np.zeros((len(mean), 2)), np.eye(2))
         # The kernel knows nothing of scales: its share of the covariance with them is 0.
         shares = (1 - local) / n_tasks + local * near
         known = (1 - local) * (1 - self.kernel_share) / n_tasks + local * near
@@ -97,7 +100,7 @@ class TaskResiduals:
         own = (scales.T * shares) @ scales
         own[np.diag_indices(2)] += _RIDGE * np.diag(own) + 1e-12
         slopes = np.linalg.solve(own, across.T).T
-        return Expectation(mean, covariance - slopes @ across.T, slopes)
+        return Expectation(mean, covariance - slopes @ across.T, slopes, own)
 
 
 def task_signal(spread):

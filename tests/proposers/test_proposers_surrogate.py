@@ -219,15 +219,16 @@ def test_agreement_leaves_each_score_out(surrogate, candidates):
         config = candidates.iloc[place].to_dict()
         search.tell(config, score_of(0.0, config["C"], config["kernel"]))
     covariance = search._covariance[np.ix_(search._pool.places, search._pool.places)]
-    _, _, weight, _, merits, surprise = search._posterior()
-    merits, surprise, expected = merits @ weight, surprise @ weight, []
+    slopes = search._slopes
+    covariance = covariance + slopes @ search._scale_covariance @ slopes.T
+    _, _, weight, _, merits = search._posterior()
+    merits, mean, expected = merits @ weight, search._mean, []
     for left_out in range(4):
         rest = [i for i in range(4) if i != left_out]
         places = [told[i] for i in rest]
         K = covariance[np.ix_(places, places)] + 1e-4 * np.eye(3)
-        away = np.linalg.solve(K, surprise[rest])
-        before = merits[left_out] - surprise[left_out]
-        expected.append(before + covariance[told[left_out], places] @ away)
+        away = np.linalg.solve(K, merits[rest] - mean[places])
+        expected.append(mean[told[left_out]] + covariance[told[left_out], places] @ away)
 
     assert search.agreement() == pytest.approx(spearmanr(expected, search._scores).statistic)
 
