@@ -9,7 +9,14 @@ from scipy.stats import rankdata
 
 from autometa.proposers._base import Search
 from autometa.proposers._normalise import SOFT, to_regret_of_merit
-from autometa.proposers._told import ScalePrior, normalised, ranked_merits, told_levels, told_merits
+from autometa.proposers._told import (
+    ScalePrior,
+    are_level,
+    normalised,
+    ranked_merits,
+    told_levels,
+    told_merits,
+)
 
 _FAILED = -0.26  # the merit of a poor configuration, where nothing better is known
 _NOISE = 1e-4
@@ -42,26 +49,27 @@ class SurrogateSearch(Search):
     ----------
     pool : Pool
     new_task : NewTask
-    covariance : ndarray of shape (n_configs, n_configs)
+    expected : Expectation
+        Of the merits of the stored configurations.
     cost_exponent : float
     by_rank : bool
     """
 
-    def __init__(self, pool, new_task, covariance, *, cost_exponent=0.0, by_rank=False):
+    def __init__(self, pool, new_task, expected, *, cost_exponent=0.0, by_rank=False):
         weights = new_task.weights
         super().__init__(pool, weights, new_task)
         table = pool.table
         self._by_rank = by_rank
-        self._merit = weights @ table.merit
+        self._merit, self._covariance, self._stored_slopes, self._scale_covariance = expected
         self._log_cost = None
         if cost_exponent and table.log_cost is not None:
             self._log_cost = cost_exponent * (weights @ table.log_cost)
-        self._covariance = covariance
         self._scale = ScalePrior(table.best, table.spread, weights)
         self._places, self._scores = [], []  # of what was told
         self._on_tasks = []  # its merits on the known tasks
         self._pending = []  # asked and not told
         self._mean = np.empty(0)
+        self._slopes = np.empty((0, 2))
         self._variance = np.empty(0)
         self._half = np.empty((0, 0))  # L⁻¹ K(told, pool), with L Lᵀ = K(told, told)
         self._diagonal = np.empty(0)
@@ -69,12 +77,12 @@ class SurrogateSearch(Search):
 
     def predict(self):
         """Mean and standard deviation of the merit of every configuration of the pool."""
-        mean, sd, weight, _, _ = self._posterior()
+        mean, sd, weight, *_ = self._posterior()
         return mean @ weight, sd
 
     def gain_left(self):
         """Largest improvement that is expected, as a share of the spread of scores."""
-        mean, sd, weight, best, _ = self._posterior()
+        mean, sd, weight, best, *_ = self._posterior()
         left = self._pool.is_left
         if best is None or not left.any():
             return float("inf") if best is None else 0.0
@@ -82,27 +90,31 @@ class SurrogateSearch(Search):
         return float(gain.max()) * SOFT  # the slope of regret on merit, near the best
 
     def agreement(self):
-        """Rank correlation of told scores with what all the others lead to expect; NaN for few."""
+        """Rank correlation of told scores with what all the others lead to expect.
+
+        NaN for few, and where most have come to a plateau: their order on it says nothing.
+        """
         is_known = np.isfinite(self._scores)
-        if is_known.sum() < 3:
+        if is_known.sum() < 3 or are_level(np.array(self._scores)[is_known]):
             return float("nan")
         _, _, weight, _, merits = self._posterior()
         merits = merits @ weight
-        inverse = self._solve(np.eye(len(merits)))
-        inverse = inverse.T @ inverse
+        # What best and spread explain is open again: they were found by the scores left out.
+        factor, slopes = self._factor(), self._slopes[self._places]
+        inverse = np.linalg.inv(factor @ factor.T + slopes @ self._scale_covariance @ slopes.T)
         away = inverse @ (merits - self._mean[self._places])
         left_out = merits - away / np.diag(inverse)
         told = told_levels(np.array(self._scores)[is_known])
         return rank_correlation(left_out[is_known], told)
 
     def _forecast(self, place):
-        mean, _, weight, _, _ = self._posterior()
+        mean, _, weight, *_ = self._posterior()
         prior = self._scale
         regret = to_regret_of_merit(mean[place] @ weight)
         return prior.best_mean - np.exp(prior.spread_mean) * regret
 
     def _values(self):
-        mean, sd, weight, best, _ = self._posterior()
+        mean, sd, weight, best, *_ = self._posterior()
         if self._pending:
             # Scores that are still to come are taken to be as predicted.
             sd = np.sqrt(np.maximum(sd**2 - self._explained_by_pending(), 1e-9))
@@ -130,17 +142,18 @@ class SurrogateSearch(Search):
         scores = np.array(self._scores)
         is_known = np.isfinite(scores)
         merits = np.full((len(scores), 1), _FAILED)
-        log_weight = np.zeros(1)
+        log_weight, mean = np.zeros(1), self._mean[:, None]
         if is_known.any():
             if self._by_rank:
                 on_tasks = np.array(self._on_tasks)[is_known]
                 known = ranked_merits(scores[is_known], on_tasks, self._weights)[:, None]
             else:
-                known, log_weight = told_merits(scores[is_known], self._scale)
+                known, away, log_weight = told_merits(scores[is_known], self._scale)
+                mean = mean + self._slopes @ away
             merits = np.repeat(known.min(axis=0)[None], len(scores), axis=0)
             merits[is_known] = known
-        white = self._solve(merits - self._mean[self._places, None])
-        mean = self._mean[:, None] + self._half.T @ white
+        white = self._solve(merits - mean[self._places])
+        mean = mean + self._half.T @ white
         weight = normalised(log_weight - 0.5 * (white**2).sum(axis=0))
         return Posterior(mean, sd, weight, merits.max(axis=0), merits)
 
@@ -216,6 +229,8 @@ class SurrogateSearch(Search):
         self._forget()
         pool, table = self._pool, self._pool.table
         self._mean = np.r_[self._mean, pool.spread(self._merit, n_before)]
+        slopes = pool_spread_covariance(pool, self._stored_slopes, n_before)
+        self._slopes = np.vstack([self._slopes, slopes])
         places, weights = pool.places[n_before:], pool.weights[n_before:]
         variance = np.diag(self._covariance)[places]
         is_new = places < 0
@@ -236,9 +251,12 @@ class SurrogateSearch(Search):
 
     def _solve(self, values):
         """L⁻¹ times values of what was told."""
+        return solve_triangular(self._factor(), values, lower=True)
+
+    def _factor(self):
         factor = np.tril(self._half[:, self._places].T)
         factor[np.diag_indices_from(factor)] = self._diagonal
-        return solve_triangular(factor, values, lower=True)
+        return factor
 
 
 def pool_spread_covariance(pool, values, start):

@@ -12,6 +12,7 @@ from autometa.proposers._normalise import SOFT, to_merit
 
 _N_BEST, _N_SPREAD = 15, 9
 _LEVEL = 0.02
+_PLATEAU = 0.1
 
 
 class ScalePrior:
@@ -73,6 +74,8 @@ def told_merits(scores, prior):
     Returns
     -------
     merits : ndarray of shape (n_told, n_points)
+    away : ndarray of shape (2, n_points)
+        Best score and log spread, apart from what was expected of them.
     log_weight : ndarray of shape (n_points,)
         Prior weight and the Jacobian of the translation.
     """
@@ -80,7 +83,8 @@ def told_merits(scores, prior):
     regret = np.minimum((best - scores[:, None]) / spread, 2.0)
     merits = to_merit(regret)
     slope = -np.log(np.maximum(regret, -0.9 * SOFT) + SOFT) - np.log(spread)
-    return merits, log_weight + slope.sum(axis=0)
+    away = np.stack([best - prior.best_mean, np.log(spread) - prior.spread_mean])
+    return merits, away, log_weight + slope.sum(axis=0)
 
 
 def ranked_merits(scores, merits, weights):
@@ -131,6 +135,17 @@ def told_levels(scores):
     best = scores.max()
     step = _LEVEL * (best - np.quantile(scores, 0.1))
     return np.ceil((scores - best) / step) if step > 0 else scores
+
+
+def are_level(scores):
+    """Tell whether half of the scores are the best one, but for a tenth of their range.
+
+    Examples
+    --------
+    >>> are_level(np.array([0.5, 0.88, 0.9, 0.9])), are_level(np.array([0.5, 0.7, 0.8, 0.9]))
+    (True, False)
+    """
+    return bool(scores.max() - np.median(scores) < _PLATEAU * np.ptp(scores))
 
 
 def normalised(log_weight):

@@ -3,12 +3,10 @@
 import numpy as np
 
 from autometa.proposers._base import Proposer
-from autometa.proposers._covariance import blend_covariance
 from autometa.proposers._fading import FadingSearch
 from autometa.proposers._surrogate_search import SurrogateSearch
+from autometa.proposers._task_residuals import TaskResiduals
 from autometa.proposers.portfolio import PortfolioSearch
-
-_LOCAL = 0.25  # of the covariance: that of residuals of tasks near the new one
 
 
 class SurrogateProposer(Proposer):
@@ -17,8 +15,9 @@ class SurrogateProposer(Proposer):
     Its mean is conditioned on meta-features by extra-trees, as far as cross-validation trusts
     them; its covariance is that of the known tasks' residuals, shrunk to a kernel over
     configurations, which also carries both to configurations that nobody evaluated. Every told
-    score updates it; best and spread of the new task's scores are integrated over. The farther a
-    new task lies from all known ones, the more do first proposals fade to the static portfolio.
+    score updates it. Best and spread of the new task's scores are Gaussian together with the merits
+    and are integrated over. The farther a new task lies from all known ones, the more do first
+    proposals fade to the static portfolio.
 
     Parameters
     ----------
@@ -59,38 +58,28 @@ class SurrogateProposer(Proposer):
     def __init__(self, knowledge, family, *, cost_exponent=0.0, by_rank=False):
         super().__init__(knowledge, family)
         self.cost_exponent, self.by_rank = cost_exponent, by_rank
-        table = self.table
-        self._neighbours = near = table.neighbours
-        self.trust = near.trust
+        self._neighbours = self.table.neighbours
+        self.trust = self._neighbours.trust
         rng = np.random.default_rng(0)
-        prior = table.kernel.full(table.points)
-        plain = self._residuals(0.0)
-        given = (plain, table.uncertainty, prior)
-        self._plain = blend_covariance(*given, rng=rng)
-        self._conditioned = self._plain
-        self._residual = plain
+        prior = self.table.kernel.full(self.table.points)
+        self._plain = self._conditioned = self._residuals(0.0, prior, rng)
         if self.trust > 0:
-            self._residual = self._residuals(self.trust)
-            self._conditioned = blend_covariance(self._residual, *given[1:], rng=rng)
-        self.kernel_share = self._conditioned[1]
+            self._conditioned = self._residuals(self.trust, prior, rng)
+        self.kernel_share = self._conditioned.kernel_share
 
-    def _residuals(self, trust):
-        merit = self.table.merit
-        n_tasks = len(merit)
-        plain = (merit.sum(axis=0) - merit) / max(n_tasks - 1, 1) if n_tasks > 1 else 0.0 * merit
-        crossed = self._neighbours.crossed @ merit
-        return merit - (trust * crossed + (1 - trust) * plain)
+    def _residuals(self, trust, prior, rng):
+        n_tasks = self.table.n_tasks
+        plain = (1.0 - np.eye(n_tasks)) / max(n_tasks - 1, 1)
+        crossed = trust * self._neighbours.crossed + (1 - trust) * plain
+        return TaskResiduals(self.table, crossed, prior, rng=rng)
 
     def _search(self, pool, metafeatures):
         new = self._neighbours.place(metafeatures)
-        covariance, _ = self._conditioned if new.trust > 0 else self._plain
-        if new.trust > 0:
-            # What tasks leave open differs: those that resemble the new one tell more of it.
-            local = (self._residual.T * new.near) @ self._residual
-            share = _LOCAL * new.trust
-            covariance = (1 - share) * covariance + share * local
+        residuals = self._conditioned if new.trust > 0 else self._plain
+        # Ranks tell nothing of a task's best score and spread.
+        expected = residuals.expect(new.weights, new.near, new.trust, with_scale=not self.by_rank)
         search = SurrogateSearch(
-            pool, new, covariance, cost_exponent=self.cost_exponent, by_rank=self.by_rank
+            pool, new, expected, cost_exponent=self.cost_exponent, by_rank=self.by_rank
         )
         if new.portfolio_share == 0:
             return search

@@ -98,7 +98,7 @@ def test_a_slope_is_shrunk_by_its_uncertainty():
 
 def test_the_posterior_is_that_of_a_gaussian_process(surrogate, candidates):
     search = surrogate.start(None, candidates=candidates)
-    search._covariance = covariance = surrogate._plain[0]
+    covariance = search._covariance
     places = [3, 7, 1]
     for place in places:
         search._told(place, 0.5)
@@ -215,13 +215,14 @@ def test_scores_that_follow_the_knowledge_agree_and_noise_does_not(knowledge, ca
 def test_agreement_leaves_each_score_out(surrogate, candidates):
     search = surrogate.start(None, candidates=candidates)
     told = [3, 7, 1, 5]
-    for place in told:
+    for number, place in enumerate(told):
         config = candidates.iloc[place].to_dict()
-        search.tell(config, score_of(0.0, config["C"], config["kernel"]))
+        search.tell(config, score_of(0.0, config["C"], config["kernel"]) - 0.1 * number)
     covariance = search._covariance[np.ix_(search._pool.places, search._pool.places)]
+    slopes = search._slopes
+    covariance = covariance + slopes @ search._scale_covariance @ slopes.T
     _, _, weight, _, merits = search._posterior()
-    merits, mean = merits @ weight, search._mean
-    expected = []
+    merits, mean, expected = merits @ weight, search._mean, []
     for left_out in range(4):
         rest = [i for i in range(4) if i != left_out]
         places = [told[i] for i in rest]
@@ -230,6 +231,14 @@ def test_agreement_leaves_each_score_out(surrogate, candidates):
         expected.append(mean[told[left_out]] + covariance[told[left_out], places] @ away)
 
     assert search.agreement() == pytest.approx(spearmanr(expected, search._scores).statistic)
+
+
+def test_the_order_on_a_plateau_is_no_agreement(surrogate, candidates):
+    search = surrogate.start(None, candidates=candidates)
+    for place, score in enumerate([0.2, 0.9, 0.899, 0.898, 0.9]):
+        search.tell(candidates.iloc[place].to_dict(), score)
+
+    assert np.isnan(search.agreement())
 
 
 def test_less_and_less_is_left_to_gain(surrogate, candidates):
