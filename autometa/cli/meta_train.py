@@ -19,7 +19,6 @@ EXAMPLE = """\b
 Examples:
   autometa meta-train --corpus tables --hours 2 --seed 0 --resume knowledge
   autometa meta-train --suite OpenML-CC18 --suite 353 --hours 8 --resume knowledge
-  autometa meta-train --corpus tables --hours 2 --seed 1 --beside knowledge --resume committee
   torchrun --nproc-per-node 2 -m autometa meta-train --corpus tables --hours 2 --resume knowledge
   autometa fit train.csv --target price --knowledge knowledge --out model"""
 
@@ -63,15 +62,6 @@ def run(
         typer.Option(
             metavar="FOLDER",
             help="Knowledge whose parameters to start from, as far as they fit.",
-            show_default=False,
-        ),
-    ] = None,
-    beside: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Knowledge that the new one joins: networks adapted from both predict together. "
-            "May be repeated; what stands first proposes first.",
             show_default=False,
         ),
     ] = None,
@@ -126,7 +116,6 @@ def run(
     device = find_device(device)
     learner_config = _check_learner(learner, network)
     start = None if start_from is None else Initialisation.load(start_from)
-    others = [Initialisation.load(folder) for folder in beside or ()]
     tasks = _Tasks(
         _sources(corpus, suite),
         skip_unusable=corpus is None,  # who trains on a suite cannot mend its tables
@@ -153,7 +142,7 @@ def run(
         )
     if Processes.join().rank > 0:  # started by torchrun; the first process writes
         return
-    Initialisation.join([*others, initialisation]).save(resume)
+    initialisation.save(resume)
     provenance = initialisation.provenance
     if training.n_steps_before is None:
         print_line(f"{resume} had used up its time before; a longer --hours or --n-steps goes on.")

@@ -260,9 +260,8 @@ def _describe_family(family, network):
         }
     if family == "adapted_network":
         digest = hashlib.sha256()
-        for member in network["initialisation"].members:
-            for name, param in sorted(member.params.items()):
-                digest.update(name.encode() + param.cpu().contiguous().numpy().tobytes())
+        for name, param in sorted(network["initialisation"].params.items()):
+            digest.update(name.encode() + param.cpu().contiguous().numpy().tobytes())
         described["initialisation"] = digest.hexdigest()[:16]
         described["device"] = network["device"].partition(":")[0]
     return described

@@ -159,7 +159,6 @@ class AutoMetaEstimator(BaseEstimator):
         if self.infer_limit is not None:
             deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
         costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
-        costs["n_members"] = len(initialisation.members)
         costs["is_alone"] = find_families(self.families) == ("adapted_network",)
         return Pace(deadline, n_bags=N_BAGS, n_rows=n_context, **costs)
 
@@ -284,14 +283,12 @@ class AutoMetaEstimator(BaseEstimator):
             one, weight, n_models = choice.candidate, choice.weight, choice.n_models
             if one.family != NAME:
                 members.tables.append((weight, one.models[:n_models]))
-                continue
-            n_bags, deadline = pace.plan_refit(one.n_steps)
-            # who pressed Ctrl-C wants no wait
-            n_bags = 1 if found.interrupted else min(n_bags, n_models or n_bags)
-            is_proposed = one.n_steps == 0 and min(n_bags, len(initialisation.members)) == 1
-            if is_proposed or one.trial < 0:  # the weights as proposed are the best there are
+            elif one.n_steps == 0:  # the weights as proposed are the best there are
                 members.networks.append((weight, self._model_.networks[0][1]))
             else:
+                n_bags, deadline = pace.plan_refit(one.n_steps)
+                # who pressed Ctrl-C wants no wait
+                n_bags = 1 if found.interrupted else min(n_bags, n_models or n_bags)
                 model = adapt_model(
                     task,
                     initialisation,

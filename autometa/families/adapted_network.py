@@ -133,7 +133,7 @@ def propose_model(task, initialisation, *, device="cpu", count_rows=None):
 
 
 def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, deadline=None):
-    """Adapt proposals on all rows of a task: of other members, and with other dropout masks.
+    """Adapt the proposal on all rows of a task, several times with other dropout masks.
 
     Parameters
     ----------
@@ -144,9 +144,8 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     n_steps : int
         Overrides the configuration's.
     n_bags : int
-        Networks whose predictions are averaged; one for each member of the initialisation at most
-        where chance plays no part, that is without dropout on a table whose rows all fit into one
-        step.
+        Networks whose predictions are averaged; one where chance plays no part, that is without
+        dropout on a table whose rows all fit into one step.
     seed : int
     device : str
     deadline : Deadline, default=None
@@ -157,8 +156,8 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     NetworkModel
     """
     config = {**DEFAULT_CONFIG, **config}
-    if n_steps == 0 or (config["dropout"] == 0 and len(task.y) <= MAX_STEP_ROWS):
-        n_bags = min(n_bags, len(initialisation.members))
+    if config["dropout"] == 0 and len(task.y) <= MAX_STEP_ROWS:
+        n_bags = 1
     weights = np.repeat(task.weight[None], n_bags, axis=0)
 
     def compute(device):
@@ -193,7 +192,6 @@ class NetworkRun:
     train_weight : ndarray of shape (n_folds, n_rows)
     configs : list of dict
     initialisation : Initialisation
-        Folds start from one of its members after another.
     seed : int
     device : str
     share_noise : bool
@@ -216,16 +214,14 @@ class NetworkRun:
         self.configs = [{**DEFAULT_CONFIG, **config} for config in configs]
         self.active = list(range(len(configs)))
         self.n_steps = 0
-        members = [
-            (member.learner, _to(member.params, device)) for member in initialisation.members
-        ]
+        params, learner = _to(initialisation.params, device), initialisation.learner
         rng = np.random.default_rng(seed)
-        proposals, n_members = [], len(members)
-        for number, weight in enumerate(train_weight):
-            if number >= n_members and (weight == train_weight[number - n_members]).all():
-                proposals.append(proposals[number - n_members])  # bags differ in their noise alone
-            else:
-                proposals.append(_propose(*members[number % n_members], task, weight, rng, device))
+        proposals = [
+            _propose(learner, params, task, weight, rng, device)
+            for weight in _distinct(train_weight)
+        ]
+        if len(proposals) != len(train_weight):  # bags differ in their noise alone
+            proposals = proposals * len(train_weight)
         self._contexts = _stack(
             [
                 _to(_draw_rows(task, weight, context_rows(task), rng), device)
@@ -235,27 +231,13 @@ class NetworkRun:
         self._is_full_batch = len(task.y) <= MAX_STEP_ROWS
         anchor = _stack(proposals)
         self._anchor = {name: anchor[name] for name in ADAPTED_TENSORS["all"] if name in anchor}
-        self._learned_lr = self._step_sizes(members)
+        learned_lr = learner.inner_lr(params, is_regression=task.is_regression)
+        self._learned_lr = {name: learned_lr.get(name, 0.0) for name in self._anchor}
         self.weights = {
             name: tensor.expand(len(configs), *tensor.shape) for name, tensor in anchor.items()
         }
         self._moments = adamw_init({name: self.weights[name] for name in self._anchor})
         self._hyper = self._tensors_of(self.configs)
-
-    def _step_sizes(self, members):
-        """Those that the members have learned, for each fold; 0 for what they do not move."""
-        learned = [
-            learner.inner_lr(params, is_regression=self.task.is_regression)
-            for learner, params in members
-        ]
-        nothing, sizes = torch.zeros((), device=self.device), {}
-        for name, tensor in self._anchor.items():
-            own = torch.broadcast_tensors(*(found.get(name, nothing) for found in learned))
-            of_folds = torch.stack([own[i % len(own)] for i in range(len(tensor))])
-            # for every element, or for all of them
-            n_missing = tensor.ndim - of_folds.ndim
-            sizes[name] = of_folds.view(len(tensor), *[1] * n_missing, *of_folds.shape[1:])
-        return sizes
 
     def _tensors_of(self, configs):
         def column(values):
@@ -461,6 +443,10 @@ def _draw_rows(task, weight, max_rows, rng, *, present_first=False):
             drawn = np.concatenate([present, np.flatnonzero(weight <= 0)])
         drawn_weight = weight[drawn]
     return make_rows(task.X[drawn], task.y[drawn], drawn_weight, n_classes=task.n_classes)
+
+
+def _distinct(weights):
+    return weights[:1] if len(weights) > 1 and (weights == weights[0]).all() else weights
 
 
 def _stack(dictionaries):

@@ -48,8 +48,6 @@ class Pace:
     read_s : float
         Seconds that reading the labelled rows took, so that a network can predict; what a
         fold's predictions and a step take is guessed from it.
-    n_members : int
-        Different proposals that the networks of the refit start from.
     is_alone : bool
         Whether the adapted network is the only family.
 
@@ -59,19 +57,8 @@ class Pace:
         Seconds of one network: predicting is that of a fold, reading that of the refit.
     """
 
-    def __init__(
-        self,
-        deadline,
-        *,
-        n_bags=1,
-        n_rows=1,
-        propose_s=0.0,
-        read_s=0.0,
-        n_members=1,
-        is_alone=True,
-    ):
+    def __init__(self, deadline, *, n_bags=1, n_rows=1, propose_s=0.0, read_s=0.0, is_alone=True):
         self.deadline, self.n_bags, self.is_alone = deadline, n_bags, is_alone
-        self.n_members = n_members
         self._group_share = 1.0 if is_alone else GROUP_SHARE
         self._group_end_s = math.inf
         self.propose_s, self.read_s = propose_s, read_s
@@ -219,13 +206,9 @@ class Pace:
 
     def _refit_s(self, n_steps, n_bags):
         """Seconds of what has to be fitted on all rows; the proposal is there already."""
-        n_proposals = min(n_bags, self.n_members)
         if n_steps == 0:
-            n_bags = n_proposals
-            if n_bags == 1:
-                return self._tables_s
-        bag_s = n_steps * self.step_s + self.read_s
-        return self._tables_s + n_proposals * self.propose_s + n_bags * bag_s
+            return self._tables_s
+        return self._tables_s + self.propose_s + n_bags * (n_steps * self.step_s + self.read_s)
 
     def _fits(self, needed_s, share=1.0):
         return needed_s < MARGIN * share * self.deadline.left_s

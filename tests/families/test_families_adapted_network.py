@@ -6,8 +6,7 @@ from autometa.episodes import make_rows
 from autometa.families import EncodedTask, NetworkRun, adapt_model, propose_model, space
 from autometa.families import adapted_network as family
 from autometa.families.adapted_network import ADAPTED_TENSORS, DEFAULT_CONFIG
-from autometa.knowledge import Initialisation
-from autometa.metalearners import METALEARNERS, query_loss
+from autometa.metalearners import query_loss
 from autometa.networks import predict_outputs
 
 KINDS = pytest.mark.parametrize("n_classes", [3, None])
@@ -411,50 +410,3 @@ def test_a_proposal_looks_up_as_many_rows_as_it_may(
     model = propose_model(make_encoded_task(), tiny_initialisation, count_rows=lambda: max_rows)
 
     assert len(model.context["weight"]) == min(60, max_rows)
-
-
-@pytest.fixture
-def committee(tiny_network):
-    """Three members of other weights, and of other learned step sizes."""
-    config = {"network": tiny_network}
-    names = ("maml", "meta_sgd", "maml")
-    return Initialisation.join(
-        [
-            Initialisation(METALEARNERS[name](**config).init_params(seed), name, config, {})
-            for seed, name in enumerate(names)
-        ]
-    )
-
-
-@KINDS
-@pytest.mark.parametrize("optimiser", ["adamw", "learned_sgd"])
-def test_folds_start_from_one_member_after_another(
-    committee, make_encoded_task, make_thirds, optimiser, n_classes
-):
-    task = make_encoded_task(n_classes=n_classes)
-    weight = np.repeat(make_thirds(task).train_weight[:1], 4, axis=0)
-    options = {"seed": 0, "device": "cpu"}
-    configs = [{**PLAIN, "step_size": 1.0, "optimiser": optimiser}]
-
-    together = NetworkRun(task, weight, configs, committee, **options)
-    together.advance(3)
-
-    found = predict(together, task)[0]
-    for fold, member in enumerate([*committee.members, committee]):
-        alone = NetworkRun(task, weight[:1], configs, member, **options)
-        alone.advance(3)
-        np.testing.assert_allclose(found[fold], predict(alone, task)[0, 0], rtol=1e-3, atol=1e-4)
-    assert not np.allclose(found[0], found[1])
-
-
-@pytest.mark.parametrize("n_steps", [0, 3])
-def test_without_chance_each_member_is_adapted_once(committee, make_encoded_task, n_steps):
-    task = make_encoded_task()
-    options = {"n_steps": n_steps, "seed": 0, "device": "cpu"}
-
-    model = adapt_model(task, committee, PLAIN, n_bags=8, **options)
-
-    members = [adapt_model(task, one, PLAIN, n_bags=8, **options) for one in committee.members]
-    assert len(model.weights["head"]) == 3 and len(members[0].weights["head"]) == 1
-    mean = np.mean([one.predict(task.X) for one in members], axis=0)
-    np.testing.assert_allclose(model.predict(task.X), mean, rtol=1e-4, atol=1e-5)
