@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 
 from autometa.proposers._base import Search
 from autometa.proposers._normalise import SOFT, to_regret_of_merit
+from autometa.proposers._task_residuals import task_signal, weighted
 from autometa.proposers._told import (
     ScalePrior,
     are_level,
@@ -65,6 +66,9 @@ class SurrogateSearch(Search):
         if cost_exponent and table.log_cost is not None:
             self._log_cost = cost_exponent * (weights @ table.log_cost)
         self._scale = ScalePrior(table.best, table.spread, weights)
+        # What is lost, in units of scores: it matters most where scores are far apart.
+        loss = np.clip(to_regret_of_merit(table.merit), 0.0, None)
+        self._loss = weighted(weights, task_signal(table.spread) ** 2) @ loss
         self._places, self._scores = [], []  # of what was told
         self._on_tasks = []  # its merits on the known tasks
         self._pending = []  # asked and not told
@@ -121,7 +125,8 @@ class SurrogateSearch(Search):
             pending = mean[self._pending].max(axis=0)
             best = pending if best is None else np.maximum(best, pending)
         if best is None:
-            gain = mean[:, 0] - mean.min() + sd.mean()
+            loss = self._pool.spread(self._loss)
+            gain = loss.max() - loss + sd.mean()
         else:
             gain = expected_improvement(mean, sd[:, None], best) @ weight
         tie = 1e-9 * (mean @ weight + sd)
