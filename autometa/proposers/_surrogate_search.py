@@ -66,9 +66,12 @@ class SurrogateSearch(Search):
         if cost_exponent and table.log_cost is not None:
             self._log_cost = cost_exponent * (weights @ table.log_cost)
         self._scale = ScalePrior(table.best, table.spread, weights)
-        # What is lost, in units of scores: it matters most where scores are far apart.
-        loss = np.clip(to_regret_of_merit(table.merit), 0.0, None)
-        self._loss = weighted(weights, task_signal(table.spread) ** 2) @ loss
+        self._loss = None
+        if new_task.trust > 0:
+            # What is lost, in units of scores: it matters most where scores are far apart. Of all
+            # tasks alike, merits choose better: the mean loss is that of a few tasks.
+            loss = np.clip(to_regret_of_merit(table.merit), 0.0, None)
+            self._loss = weighted(weights, task_signal(table.spread) ** 2) @ loss
         self._places, self._scores = [], []  # of what was told
         self._on_tasks = []  # its merits on the known tasks
         self._pending = []  # asked and not told
@@ -125,8 +128,8 @@ class SurrogateSearch(Search):
             pending = mean[self._pending].max(axis=0)
             best = pending if best is None else np.maximum(best, pending)
         if best is None:
-            loss = self._pool.spread(self._loss)
-            gain = loss.max() - loss + sd.mean()
+            prior = mean[:, 0] if self._loss is None else -self._pool.spread(self._loss)
+            gain = prior - prior.min() + sd.mean()
         else:
             gain = expected_improvement(mean, sd[:, None], best) @ weight
         tie = 1e-9 * (mean @ weight + sd)

@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from autometa import Knowledge
 from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
 from autometa.proposers._neighbours import shrunk_slope
+from autometa.proposers._score_table import config_key
 
 
 @pytest.fixture(scope="module")
@@ -251,3 +252,26 @@ def test_less_and_less_is_left_to_gain(surrogate, candidates):
         gains.append(search.gain_left())
 
     assert gains[0] > 10 * gains[9] >= 0 and gains[-1] == 0.0
+
+
+def test_the_first_proposal_loses_least_in_units_of_scores(surrogate, candidates):
+    search = surrogate.start({"size": 0.5}, candidates=candidates)
+    table, losses = surrogate.table, np.zeros(len(candidates))
+    for weight, merit, spread in zip(search._weights, table.merit, table.spread, strict=True):
+        units = np.clip(spread / np.median(table.spread), 0.1, 10)
+        regret = np.exp(-merit) - 0.3
+        losses += weight * units * np.maximum(regret[search._pool.places], 0)
+
+    config = search.ask()
+
+    assert surrogate.trust > 0
+    assert config_key(config) == config_key(candidates.iloc[int(losses.argmin())].to_dict())
+
+
+def test_without_metafeatures_the_first_proposal_has_the_best_mean_merit(surrogate, candidates):
+    search = surrogate.start(None, candidates=candidates)
+
+    config = search.ask()
+
+    best = int(search._mean.argmax())
+    assert config_key(config) == config_key(candidates.iloc[best].to_dict())
