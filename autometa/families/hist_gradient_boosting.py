@@ -68,8 +68,7 @@ def make(config, *, is_regression, seed=0, n_threads=1):
     TableModel
     """
     config = read_config(NAME, config, is_regression=is_regression)
-    kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
-    model = kind(
+    model = (Regressor if is_regression else Classifier)(
         **config, early_stopping=False, categorical_features="from_dtype", random_state=seed
     )
     return TableModel(
@@ -80,6 +79,23 @@ def make(config, *, is_regression, seed=0, n_threads=1):
         n_steps=config["max_iter"],
         grow=grow_iterations,
     )
+
+
+class _TakesEmptyColumns:
+    """Fit columns without any value, as rows of a fold may have them; scikit-learn 1.9 fails."""
+
+    def fit(self, X, y, sample_weight=None):
+        is_empty = X.isna().all() & (X.dtypes != "category")
+        X = X.assign(**dict.fromkeys(X.columns[is_empty], 0.0))  # no tree can split there
+        return super().fit(X, y, sample_weight)
+
+
+class Classifier(_TakesEmptyColumns, HistGradientBoostingClassifier):
+    """scikit-learn's; its ``fit`` takes DataFrames."""
+
+
+class Regressor(_TakesEmptyColumns, HistGradientBoostingRegressor):
+    """scikit-learn's; its ``fit`` takes DataFrames."""
 
 
 def _stage(model, Z, steps):

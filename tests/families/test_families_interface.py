@@ -248,3 +248,18 @@ def test_the_network_is_a_family_too():
     assert FAMILIES["adapted_network"] is network
     assert "label_smoothing" not in default_config("adapted_network", is_regression=True)
     assert read_config("adapted_network", {"n_steps": 7.0}, is_regression=False)["n_steps"] == 7
+
+
+@KINDS
+def test_a_column_may_have_no_value_in_a_fold(family, is_regression):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"seen": rng.normal(size=120), "lost": np.nan})
+    X.loc[100:, "lost"] = rng.normal(size=20)
+    X["sort"] = pd.Categorical(np.where(X["lost"].isna(), None, rng.choice(list("uvw"), 120)))
+    y = X["seen"].to_numpy() if is_regression else (X["seen"] > 0).to_numpy().astype(int)
+    model = make(family, is_regression=is_regression)
+    Z = model.preparation.fit_transform(X)
+
+    model.fit_prepared(Z, y, (np.arange(120) < 100).astype(float))
+
+    assert np.isfinite(model.predict_prepared(Z)).all()
