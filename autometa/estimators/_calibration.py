@@ -1,6 +1,7 @@
 """Calibration: one temperature for the probabilities of what predicts."""
 
 import numpy as np
+from scipy.special import softmax
 
 TINY = 1e-15
 #: Standard deviation of the logarithm of the temperature, as believed before rows are held out:
@@ -25,9 +26,7 @@ def temper(probabilities, temperature):
     """
     if temperature == 1.0:
         return probabilities
-    logits = np.log(np.maximum(probabilities, TINY)) / temperature
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    return softmax(np.log(np.maximum(probabilities, TINY)) / temperature, axis=-1)
 
 
 def choose_temperature(probabilities, y, weight):

@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
-from autometa.estimators._calibration import choose_temperature, temper
+from autometa.estimators._calibration import TINY, choose_temperature, temper
 
 #: Thresholds tried for two classes, as quantiles of what is predicted.
 N_THRESHOLDS = 40
@@ -16,7 +17,6 @@ STEPS = (-1.0, -0.5, -0.25, 0.25, 0.5, 1.0)
 MOST_CLASSES = 10
 #: Shifts of numbers tried, as quantiles of the errors.
 N_SHIFTS = 39
-TINY = 1e-15
 
 
 def add_offsets(probabilities, offsets):
@@ -27,9 +27,7 @@ def add_offsets(probabilities, offsets):
     >>> add_offsets(np.array([[0.9, 0.1]]), np.log([1.0, 9.0])).tolist()
     [[0.5, 0.5]]
     """
-    logits = np.log(np.maximum(probabilities, TINY)) + offsets
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    return softmax(np.log(np.maximum(probabilities, TINY)) + offsets, axis=-1)
 
 
 def choose_offsets(scorer, mean, shares):

@@ -7,6 +7,8 @@ from joblib import effective_n_jobs
 
 #: A table of fewer cells is fitted on one thread; more would wait for each other.
 MIN_CELLS = 50_000
+#: Operations that are timed, and how much slower several threads may be than one.
+N_TIMED, MAX_SLOWER = 8, 2.0
 
 
 def count_threads(shape):
@@ -14,10 +16,6 @@ def count_threads(shape):
     import torch
 
     return torch.get_num_threads() if shape[0] * shape[1] >= MIN_CELLS else 1
-
-
-#: Operations that are timed, and how much slower several threads may be than one.
-N_TIMED, MAX_SLOWER = 8, 2.0
 
 
 @contextmanager
