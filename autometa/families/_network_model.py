@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -10,6 +11,9 @@ import numpy as np
 CELLS_AT_ONCE = 50_000
 
 PARTS = ("weights", "reading", "context")
+
+#: Their number is the process's: who predicts in several threads must leave it as it was.
+_torch_threads = Lock()
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,14 @@ class NetworkModel:
             rows = torch.as_tensor(X[start : start + n_at_once]).double()
             return self._predict_rows(rows, *tensors)
 
-        n_threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with ThreadPoolExecutor(n_threads) as pool:
-                parts = list(pool.map(predict, range(0, len(X), n_at_once)))
-        finally:
-            torch.set_num_threads(n_threads)
+        with _torch_threads:
+            n_threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            try:
+                with ThreadPoolExecutor(n_threads) as pool:
+                    parts = list(pool.map(predict, range(0, len(X), n_at_once)))
+            finally:
+                torch.set_num_threads(n_threads)
         return torch.cat(parts).numpy()
 
     def _predict_rows(self, X, weights, reading, context):

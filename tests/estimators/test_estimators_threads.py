@@ -1,5 +1,7 @@
 """How many threads torch takes: as many as are given, or one where they wait for each other."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -58,3 +60,17 @@ def test_predictions_are_the_same_to_the_bit_however_many_threads_there_are(know
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
     np.testing.assert_array_equal(found[0][:50], model.predict_proba(many)[:50])
+
+
+def test_predicting_in_several_threads_leaves_torch_its_own(knowledge):
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    model = AutoMetaClassifier(n_trials=0, knowledge=knowledge).fit(X, X[:, 0] > 0)
+    expected = model.predict_proba(X)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(model.predict_proba, [X] * 24))
+        left = list(pool.map(lambda _: torch.get_num_threads(), range(8)))
+
+    assert torch.get_num_threads() == 3 and set(left) == {3}
+    for one in found:
+        np.testing.assert_array_equal(one, expected)
