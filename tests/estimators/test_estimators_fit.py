@@ -419,7 +419,7 @@ def test_threads_are_limited_in_fit_and_predict_and_restored(make_model, monkeyp
     model.predict(X)
     assert seen[2:] == [3, 1, n_before, n_before], "parts of the rows on one thread each"
     make_model(0).fit(X, Y)
-    assert seen[6:] == [n_before, n_before]
+    assert len(seen) == 6
 
 
 def test_the_leaderboard_lists_the_trials_best_first(make_model):
