@@ -97,9 +97,9 @@ class Library:
 
     @property
     def score(self):
-        """Of the ensemble, on the rows it was chosen by; NaN without any."""
+        """Of the ensemble, on the rows it was chosen by; minus infinity without any."""
         if not self.candidates:
-            return np.nan
+            return -np.inf
         return self.scorer.scores(self._mean()[None])[0]
 
     def share(self, family):

@@ -151,16 +151,17 @@ def run_search(
         else:
             runners.append(TableTrials(models=fold_models, **common))
     turns = _Turns(runners, library, reads_clock=not pace.is_free)
-    n_done, interrupted = 0, False
+    n_done, n_stale, interrupted = 0, 0, False
     study.is_searching, study.is_stopped = True, False
     try:
-        while _is_unfinished(study, n_done, n_trials):
+        while _is_unfinished(study, n_done, n_trials, n_stale):
             runner = turns.next()
             if runner is None:
                 break
             n_most = np.inf if n_trials is None else n_trials - n_done
-            told = turns.run(runner, n_most)
+            told, has_gained = turns.run(runner, n_most)
             n_done += len(told)
+            n_stale = 0 if has_gained else n_stale + len(told)
             if not is_alone and fold_models.n_folds == 1:
                 pace.reserve(sum(one.seconds for one in _fitted(library)))
             for frozen in told:
@@ -207,18 +208,31 @@ class _Turns:
         return self.spent[runner] / (self.library.share(runner.family) + LEAST_SHARE)
 
     def run(self, runner, n_most):
-        """Let a family run some trials; one at first, where there are others."""
-        if len(self.runners) == 1:
-            return runner.run(n_most)
-        if not runner.n_trials:
+        """Let a family run some trials; one at first, where there are others.
+
+        Returns
+        -------
+        told : list of FrozenTrial
+        has_gained : bool
+            Whether what predicts scores better with them.
+        """
+        if len(self.runners) > 1 and not runner.n_trials:
             n_most = min(n_most, 1)
         started_s = time.monotonic() if self.reads_clock else 0.0
-        before = self.library.score
+        before = self._score
         told = runner.run(n_most)
         self.spent[runner] += time.monotonic() - started_s if self.reads_clock else len(told)
-        if self.library.score > before:
+        has_gained = self._score > before
+        if has_gained:
             self.spent[runner] /= 2
-        return told
+        return told, has_gained
+
+    @property
+    def _score(self):
+        """Of what predicts: the ensemble, or of one family the best."""
+        if len(self.runners) > 1:
+            return self.library.score
+        return max((one.score for one in self.library.candidates), default=-np.inf)
 
 
 def _fitted(library):
@@ -251,14 +265,9 @@ def _best_alone(study, library, interrupted):
     return SearchResult([one], np.ones(1), score, interrupted, library.scorer)
 
 
-def _is_unfinished(study, n_done, n_trials):
+def _is_unfinished(study, n_done, n_trials, n_stale):
     if study.is_stopped:
         return False
     if n_trials is not None:
         return n_done < n_trials
-    values = [trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))]
-    all_trials = len(study.trials)
-    if not values:
-        return all_trials < PATIENCE
-    best_number = study.best_trial.number
-    return all_trials - best_number <= PATIENCE
+    return n_stale < PATIENCE
