@@ -57,6 +57,10 @@ class DroppedColumnsWarning(UserWarning):
     """Columns were left out of the encoding because they identify rows."""
 
 
+class FewerRowsWarning(UserWarning):
+    """The time limit is too short to read all rows; some, drawn at random, were fitted on."""
+
+
 class FamilyWarning(UserWarning):
     """A trial of a user's own estimator failed; the message says how."""
 

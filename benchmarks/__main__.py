@@ -50,6 +50,7 @@ def warm_weights(
     max_tasks: int | None = None,
     hours: Annotated[float | None, typer.Option(help="Start no run after this time.")] = None,
     threads: int = 1,
+    warm_steps: Annotated[int, typer.Option(help="That proposed weights take.")] = 5,
     tune: Annotated[bool, typer.Option(help="Run the grid of settings on meta-dev.")] = False,
     record: Record = None,
     as_json: AsJson = False,
@@ -81,6 +82,7 @@ def warm_weights(
             max_tasks=max_tasks,
             hours=hours,
             n_threads=threads,
+            n_warm_steps=warm_steps,
         )
     show("warm_weights", figures, command.print_figures, as_json=as_json, record=record)
 
@@ -103,6 +105,65 @@ def fit_time(
         parts=parts.split(","), knowledge=knowledge, repeats=repeats, max_rows=max_rows
     )
     show("fit_time", figures, command.print_figures, as_json=as_json, record=record)
+
+
+@app.command("sizes")
+def sizes(
+    corpus: Corpus,
+    results: Annotated[Path, typer.Option(help="Folder that keeps finished runs.")],
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-valid",
+    sources: Annotated[str, typer.Option(help="rows, wide, widened, long; by commas.")] = (
+        "rows,wide,widened,long"
+    ),
+    sizes: Annotated[str, typer.Option(help="Of all sources; empty: each its own.")] = "",
+    seeds: int = 1,
+    knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
+    max_tasks: int | None = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Start no run after this time; 0: print only.")
+    ] = None,
+    threads: int = 1,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Networks on few rows, on wide tables and on long ones, against common models."""
+    import torch
+
+    from benchmarks import sizes as command
+
+    torch.set_num_threads(threads)
+    figures = command.main(
+        *(corpus, results),
+        split=split,
+        sources=sources.split(","),
+        sizes=[int(size) for size in sizes.split(",") if size] or None,
+        seeds=seeds,
+        knowledge=knowledge,
+        max_tasks=max_tasks,
+        hours=hours,
+        n_threads=threads,
+    )
+    show("sizes", figures, command.print_figures, as_json=as_json, record=record)
+
+
+@app.command("limits")
+def limits(
+    shapes: Annotated[str, typer.Option(help="ROWSxCOLUMNS by commas; empty: all.")] = "",
+    limits: Annotated[str, typer.Option(help="Seconds by commas.")] = "1,5,10,60",
+    n_jobs: str = "1,2",
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """How long fits with a time limit take, their peak memory, and seconds to predict."""
+    from benchmarks import limits as command
+
+    named = [shape.split("x") for shape in shapes.split(",") if shape]
+    figures = command.main(
+        shapes=[(int(rows), int(columns)) for rows, columns in named] or command.SHAPES,
+        limits=[float(s) for s in limits.split(",")],
+        n_jobs=[int(n) for n in n_jobs.split(",")],
+    )
+    show("limits", figures, command.print_figures, as_json=as_json, record=record)
 
 
 @app.command("batching")

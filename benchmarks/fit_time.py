@@ -38,21 +38,23 @@ def main(
     knowledge = "default" if knowledge is None else str(knowledge)
     figures = {"n_threads": N_THREADS, "n_columns": N_COLUMNS}
     if "fit" in parts:
-        figures["fit"] = _in_process("time_fits", knowledge, repeats)
+        figures["fit"] = in_process("fit_time", "time_fits", knowledge, repeats)
     if "import" in parts:
         figures["import"] = time_imports()
     if "sampler" in parts:
         figures["sampler"] = sampler_time.main()
     if "memory" in parts:
         n_rows = [n for n in (10**3, 10**4, 10**5, 10**6) if n <= max_rows]
-        figures["memory"] = [_in_process("measure_memory", knowledge, n) for n in n_rows]
+        figures["memory"] = [
+            in_process("fit_time", "measure_memory", knowledge, n) for n in n_rows
+        ]
     return figures
 
 
-def make_table(n_rows):
+def make_table(n_rows, n_columns=N_COLUMNS):
     """Numbers and a binary target that depends on some of them."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_rows, N_COLUMNS))
+    X = rng.normal(size=(n_rows, n_columns))
     return X, (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=n_rows) > 0).astype(int)
 
 
@@ -87,11 +89,11 @@ def measure_memory(knowledge, n_rows):
     """Peak memory of this process before and after a fit, in MB."""
     make_model(knowledge).fit(*make_table(200))
     X, y = make_table(n_rows)
-    before = _peak_mb()
+    before = peak_mb()
     start = time.perf_counter()
     make_model(knowledge).fit(X, y)
     seconds = time.perf_counter() - start
-    return {"n_rows": n_rows, "before_mb": before, "peak_mb": _peak_mb(), "fit_s": seconds}
+    return {"n_rows": n_rows, "before_mb": before, "peak_mb": peak_mb(), "fit_s": seconds}
 
 
 def time_imports():
@@ -119,23 +121,26 @@ def memory_per_row(memory):
     ]
 
 
-def _peak_mb():
+def peak_mb():
+    """The most memory that this process has held so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
-def _in_process(function, knowledge, number):
+def in_process(module, function, *arguments, n_threads=N_THREADS):
+    """Call a function of a module of benchmarks in a new process; what it returns is JSON-able."""
     code = (
-        "import json, sys; from benchmarks import fit_time as b; "
-        "print(json.dumps(getattr(b, sys.argv[1])(sys.argv[2], int(sys.argv[3]))))"
+        "import importlib, json, sys; module = importlib.import_module(sys.argv[1]); "
+        "print(json.dumps(getattr(module, sys.argv[2])(*json.loads(sys.argv[3]))))"
     )
-    return json.loads(_run(["-c", code, function, knowledge, str(number)]).splitlines()[-1])
+    arguments = [f"benchmarks.{module}", function, json.dumps(arguments)]
+    return json.loads(_run(["-c", code, *arguments], n_threads).splitlines()[-1])
 
 
-def _run(arguments):
+def _run(arguments, n_threads=N_THREADS):
     root = Path(__file__).resolve().parent.parent
     path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(N_THREADS)}
+    env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(n_threads)}
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=env)
     if done.returncode:
         raise RuntimeError(done.stderr)

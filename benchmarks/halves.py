@@ -37,12 +37,12 @@ class Halves:
         return task, X_test, self.y_test[:max_test_rows]
 
 
-def halve(task, *, seed, max_rows):
-    """Deal at most ``max_rows`` random rows of a task into halves."""
+def halve(task, *, seed, max_rows, n_train=None):
+    """Deal at most ``max_rows`` random rows of a task into halves, or ``n_train`` and the rest."""
     rng = np.random.default_rng([seed, *task.name.encode()])
     for _ in range(100):
         order = rng.permutation(task.n_rows)[:max_rows]
-        train, test = np.split(order, [(len(order) + 1) // 2])
+        train, test = np.split(order, [n_train or (len(order) + 1) // 2])
         if task.kind == "regression":
             y = task.y.to_numpy(float)
             return Halves(task.X.iloc[train], y[train], task.X.iloc[test], y[test], None)

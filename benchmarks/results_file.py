@@ -31,7 +31,12 @@ class ResultsFile:
         return list(found.values())
 
     def holds(self, **fields):
-        return self._key_of(fields) in {self._key_of(row) for row in self.rows()}
+        return self.find(**fields) is not None
+
+    def find(self, **fields):
+        """The run of these fields, or None."""
+        key = self._key_of(fields)
+        return next((row for row in self.rows() if self._key_of(row) == key), None)
 
     def add(self, row):
         with self.path.open("a") as file:

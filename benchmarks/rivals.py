@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
@@ -19,7 +20,7 @@ def predict_rival(name, halves, *, seed, n_threads):
 
     Parameters
     ----------
-    name : {"linear", "random_forest", "lightgbm"}
+    name : {"linear", "random_forest", "lightgbm", "catboost"}
     halves : Halves
     seed : int
     n_threads : int
@@ -35,6 +36,17 @@ def predict_rival(name, halves, *, seed, n_threads):
 
         make = lightgbm.LGBMRegressor if is_regression else lightgbm.LGBMClassifier
         model = make(n_jobs=n_threads, random_state=seed, verbose=-1)
+    elif name == "catboost":
+        import catboost
+
+        make = catboost.CatBoostRegressor if is_regression else catboost.CatBoostClassifier
+        categories = [n for n, c in halves.X_train.items() if c.dtype.kind not in "iufb"]
+        places = halves.X_train.columns.get_indexer(categories)
+        model = make(
+            cat_features=[f"column_{place}" for place in places],
+            **{"thread_count": n_threads, "random_seed": seed, "verbose": 0},
+            allow_writing_files=False,
+        )
     elif name == "random_forest":
         make = RandomForestRegressor if is_regression else RandomForestClassifier
         model = _with_columns_prepared(
@@ -44,8 +56,10 @@ def predict_rival(name, halves, *, seed, n_threads):
         model = Ridge() if is_regression else LogisticRegression(max_iter=2000)
         model = _with_columns_prepared(model, is_scaled=True)
     else:
-        raise ValueError(f"name must be among {RIVALS}, got {name!r}.")
+        raise ValueError(f"name must be among {(*RIVALS, 'catboost')}, got {name!r}.")
     X_train, X_test = _plain(halves.X_train), _plain(halves.X_test)
+    if name == "catboost":
+        X_train, X_test = (_with_text(X) for X in (X_train, X_test))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # slow convergence, single-valued columns
         model.fit(X_train, halves.y_train)
@@ -79,3 +93,12 @@ def _plain(X):
             column = categories.rename_categories([str(c) for c in categories.categories])
         columns[f"column_{position}"] = column
     return type(X)(columns)
+
+
+def _with_text(X):
+    """Categories as text, "" where they are missing: what CatBoost reads."""
+    return X.apply(
+        lambda c: c.astype(object).where(c.notna(), "").astype(str)
+        if isinstance(c.dtype, pd.CategoricalDtype)
+        else c
+    )

@@ -1,4 +1,4 @@
-"""Steps: how many of them random weights need to be where proposed weights are after five.
+"""Steps: how many of them random weights need to be where proposed weights are after a few.
 
 Both start the same network, on the same rows, with the same optimiser, and are tested on the
 other half of the table. Step size, weight decay and dropout are tuned for each start of its own
@@ -124,7 +124,17 @@ def _is_stale(curve):
 
 
 def run_starts(
-    corpus, split, results, *, starts, seeds, knowledge=None, checksum=None, grid=None, **options
+    corpus,
+    split,
+    results,
+    *,
+    starts,
+    seeds,
+    knowledge=None,
+    checksum=None,
+    grid=None,
+    n_warm_steps=WARM_STEPS,
+    **options,
 ):
     """Run what is not in the results file yet, all tasks of one seed before the next.
 
@@ -138,6 +148,8 @@ def run_starts(
         Of the knowledge.
     grid : dict, optional
         Start to list of configurations; by default the tuned ones.
+    n_warm_steps : int
+        That a warm start takes; one of :data:`TEST_STEPS`.
     options : dict
         ``max_tasks``, ``max_rows``, ``max_columns`` and ``may_go_on`` (a callable).
     """
@@ -157,7 +169,13 @@ def run_starts(
                     "start": start,
                     "knowledge": checksum if is_warm else None,
                 }
-                configs = [c for c in configs if not file.holds(**common, config=c)]
+                held = [file.find(**common, config=c) for c in configs]
+                n_steps = n_warm_steps if is_warm else 0
+                configs = [
+                    config
+                    for config, row in zip(configs, held, strict=True)
+                    if row is None or row["steps"][-1] < n_steps
+                ]
                 if not configs:
                     continue
                 if not may_go_on():
@@ -170,7 +188,7 @@ def run_starts(
                     [_resolve(config, encoded[0]) for config in configs],
                     knowledge if is_warm else cold_start(start, seed),
                     seed=seed,
-                    steps=[s for s in TEST_STEPS if s <= (WARM_STEPS if is_warm else MAX_STEPS)],
+                    steps=[s for s in TEST_STEPS if s <= (n_warm_steps if is_warm else MAX_STEPS)],
                     may_stop=not is_warm,
                 )
                 seconds = (time.process_time() - begin) / len(configs)
@@ -205,14 +223,14 @@ def steps_to(row, loss, *, at_least=False):
     return min(previous + 1, MAX_STEPS) if at_least else MAX_STEPS
 
 
-def compare(rows, *, checksum, settings=None):
+def compare(rows, *, checksum, settings=None, n_warm_steps=WARM_STEPS):
     """Compare warm and cold runs.
 
     Returns
     -------
     DataFrame
         Per task: kind, number of seeds, steps of each cold start (median over seeds), the
-        better one's, the ratio to five steps, and whether it never arrived.
+        better one's, the ratio to the warm start's, and whether it never arrived.
     """
     settings = settings or SETTINGS
     warm, cold, strict = {}, {start: {} for start in COLD}, {}
@@ -223,8 +241,8 @@ def compare(rows, *, checksum, settings=None):
         key = (row["task"], row["seed"])
         kinds[row["task"]] = row["kind"]
         if row["start"] == "warm":
-            if row["knowledge"] == checksum:
-                warm[key] = row["losses"][row["steps"].index(WARM_STEPS)]
+            if row["knowledge"] == checksum and n_warm_steps in row["steps"]:
+                warm[key] = row["losses"][row["steps"].index(n_warm_steps)]
         elif row["start"] == STRICT:
             strict[key] = row
         else:
@@ -254,12 +272,12 @@ def compare(rows, *, checksum, settings=None):
     per_task["kind"] = [kinds[name] for name in per_task.index]
     per_task["cold_steps"] = per_task[list(COLD)].min(axis=1)
     per_task["at_least"] = per_task[[f"{start}_at_least" for start in COLD]].min(axis=1)
-    per_task["ratio"] = per_task["cold_steps"] / WARM_STEPS
+    per_task["ratio"] = per_task["cold_steps"] / n_warm_steps
     per_task["is_never"] = per_task["cold_steps"] >= MAX_STEPS
     return per_task.reset_index()
 
 
-def summarise(per_task):
+def summarise(per_task, n_warm_steps=WARM_STEPS):
     """Medians over tasks, for all tasks and by kind; a dictionary of dictionaries."""
     figures = {}
     kinds = per_task["kind"].where(per_task["kind"] == "regression", "classification")
@@ -269,21 +287,21 @@ def summarise(per_task):
             "n_tasks": len(part),
             "n_runs": int(part["n_seeds"].sum()),
             "median_ratio": float(part["ratio"].median()),
-            "median_ratio_at_least": float(part["at_least"].median() / WARM_STEPS),
+            "median_ratio_at_least": float(part["at_least"].median() / n_warm_steps),
             "never": float(part["is_never"].mean()),
-            **{f"median_ratio_{s}": float(part[s].median() / WARM_STEPS) for s in COLD},
+            **{f"median_ratio_{s}": float(part[s].median() / n_warm_steps) for s in COLD},
             **{f"never_{s}": float((part[s] >= MAX_STEPS).mean()) for s in COLD},
-            **_with_strict(part.dropna(subset=STRICT)),
+            **_with_strict(part.dropna(subset=STRICT), n_warm_steps),
         }
     return figures
 
 
-def _with_strict(part):
+def _with_strict(part, n_warm_steps):
     """The same against the best of all three starts, on the tasks that have them."""
     steps = part[["cold_steps", STRICT]].min(axis=1)
     return {
         f"n_tasks_{STRICT}": len(part),
-        f"median_ratio_with_{STRICT}": float(steps.median() / WARM_STEPS),
+        f"median_ratio_with_{STRICT}": float(steps.median() / n_warm_steps),
         f"never_with_{STRICT}": float((steps >= MAX_STEPS).mean()),
     }
 

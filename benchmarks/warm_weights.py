@@ -34,6 +34,7 @@ def main(
     max_tasks=None,
     hours=None,
     n_threads=1,
+    n_warm_steps=warm_steps.WARM_STEPS,
 ):
     """Run what is missing, then print and return the figures of all that is there.
 
@@ -53,6 +54,8 @@ def main(
         Start no run after this time.
     n_threads : int
         Of each fit in the quality part.
+    n_warm_steps : int
+        After which cold weights have to be where proposed ones are.
     """
     results, split_of = Path(results), {"split": split}
     initialisation = checksum = overlap = None
@@ -75,7 +78,8 @@ def main(
             starts = {"cold": warm_steps.COLD, "strict": (warm_steps.STRICT,), "warm": ("warm",)}[
                 part
             ]
-            warm_steps.run_starts(corpus, split, steps_file, starts=starts, **common)
+            own = {"starts": starts, "n_warm_steps": n_warm_steps}
+            warm_steps.run_starts(corpus, split, steps_file, **own, **common)
         elif part in ("rivals", "networks"):
             methods = warm_quality.RIVALS if part == "rivals" else warm_quality.NETWORKS
             warm_quality.run_methods(
@@ -97,15 +101,17 @@ def main(
         "settings": warm_steps.SETTINGS,
     }
     steps = rows_of(steps_file, warm_steps.KEY, split)
-    per_task = warm_steps.compare(steps, checksum=checksum)
+    per_task = warm_steps.compare(steps, checksum=checksum, n_warm_steps=n_warm_steps)
     if len(per_task):
-        figures["steps"] = warm_steps.summarise(per_task)
-        by_seed = _by_seed(steps, checksum)
+        figures["n_warm_steps"] = n_warm_steps
+        figures["steps"] = warm_steps.summarise(per_task, n_warm_steps)
+        by_seed = _by_seed(steps, checksum, n_warm_steps)
         pairs = pd.concat(by_seed.values(), ignore_index=True)
         figures["steps_by_seed"] = {
-            seed: warm_steps.summarise(table)["all"] for seed, table in by_seed.items()
+            seed: warm_steps.summarise(table, n_warm_steps)["all"]
+            for seed, table in by_seed.items()
         }
-        figures["steps_of_all_pairs"] = warm_steps.summarise(pairs)["all"]
+        figures["steps_of_all_pairs"] = warm_steps.summarise(pairs, n_warm_steps)["all"]
         figures["steps_per_task"] = per_task.round(4).to_dict("records")
     quality = rows_of(quality_file, warm_quality.KEY, split)
     tables = warm_quality.compare(quality, checksum=checksum)
@@ -183,10 +189,11 @@ def count_runs(steps_file, quality_file, split):
     return counts.value_counts().to_dict()
 
 
-def _by_seed(rows, checksum):
+def _by_seed(rows, checksum, n_warm_steps):
     """Compare every seed by itself: the median over two seeds is only their mean."""
+    options = {"checksum": checksum, "n_warm_steps": n_warm_steps}
     tables = {
-        seed: warm_steps.compare([row for row in rows if row["seed"] == seed], checksum=checksum)
+        seed: warm_steps.compare([row for row in rows if row["seed"] == seed], **options)
         for seed in sorted({row["seed"] for row in rows})
     }
     return {seed: table for seed, table in tables.items() if len(table)}
@@ -204,7 +211,8 @@ def print_figures(figures):
     overlap = figures["overlap_with_meta_training"]
     print(f"{figures['split']}, initialisation {figures['checksum']}, {len(overlap)} tasks seen")
     if "steps" in figures:
-        print("\nsteps of cold weights to the loss of proposed weights after 5, over 5")
+        n = figures["n_warm_steps"]
+        print(f"\nsteps of cold weights to the loss of proposed weights after {n}, over {n}")
         print(pd.DataFrame(figures["steps"]).T.round(3).to_string())
         print("\nthe same, every seed by itself, and all pairs of task and seed as so many tasks")
         parts = {**figures["steps_by_seed"], "pairs": figures["steps_of_all_pairs"]}

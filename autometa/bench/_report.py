@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autometa.bench._compare import compare_runs, known_tasks_of
+from autometa.bench._compare import GRACE_S, compare_runs, known_tasks_of
 from autometa.bench._over_time import over_time
 from autometa.bench._plots import plot_critical_difference, plot_over_time, plot_wins
 from autometa.exceptions import InvalidInputError
@@ -13,6 +13,8 @@ from autometa.exceptions import InvalidInputError
 KINDS = (None, "classification", "regression")
 #: What is compared with all others where nobody says.
 REFERENCE = "autometa"
+#: Failed runs, and late ones, that are listed one by one.
+MOST_LISTED = 20
 
 
 def report_text(runs, *, metric=None, methods=None, reference=None):
@@ -51,8 +53,8 @@ def report_text(runs, *, metric=None, methods=None, reference=None):
             if kind is None or found.n_tasks < len(set(runs["task"])):
                 parts.append(_section(found, kind or "all tasks", reference))
     if len(budgets) > 1:
-        parts.append(_time_table(over_time(runs, metric)))
-    parts.append(_failures(runs))
+        parts.append(_time_table(over_time(runs, metric), known_tasks_of(runs)))
+    parts += [_failures(runs), _overruns(runs)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -101,7 +103,7 @@ def _section(found, kind, reference):
     """One comparison: the table, the tests, the groups."""
     n_folds = len(found.scores)
     title = f"{_seconds(found.budget_s)}, {kind}: {found.n_tasks} tasks, {n_folds} folds"
-    lines = [title, "=" * len(title), _overlap(found)]
+    lines = [title, "=" * len(title), _overlap(found.known_tasks, found.n_tasks)]
     for method, n in found.left_out.items():
         lines.append(f"Left out: {n} folds without a run of {method}.")
     lines += ["", _columns(_formatted(found.table())), ""]
@@ -120,9 +122,8 @@ def _section(found, kind, reference):
     return "\n".join(lines).rstrip()
 
 
-def _overlap(found):
-    known = found.known_tasks
-    text = f"Overlap with meta-training: {len(known)} of {found.n_tasks} tasks"
+def _overlap(known, n_tasks):
+    text = f"Overlap with meta-training: {len(known)} of {n_tasks} tasks"
     return f"{text} ({', '.join(known)}): THEIR SCORES DO NOT COUNT." if known else f"{text}."
 
 
@@ -162,7 +163,7 @@ def _formatted(table):
     return shown
 
 
-def _time_table(table):
+def _time_table(table, known):
     if table.empty:
         return "No fold has runs of all methods at all budgets, so nothing is shown over time."
     n_tasks = int(table["n_tasks"].iloc[0])
@@ -172,7 +173,7 @@ def _time_table(table):
         fit_s=table["fit_s"].map("{:.1f}".format),
         normalised=table["normalised"].map("{:.3f}".format),
     ).drop(columns="n_tasks")
-    return "\n".join([title, "=" * len(title), _columns(shown)])
+    return "\n".join([title, "=" * len(title), _overlap(known, n_tasks), "", _columns(shown)])
 
 
 def _machine(runs):
@@ -193,20 +194,32 @@ def _failures(runs):
     failed = runs[runs["status"] != "ok"]
     if failed.empty:
         return "No run failed."
-    lines = [f"{len(failed)} runs failed (they rank last):"]
-    for row in failed.head(20).to_dict("records"):
+
+    def describe(row):
         error = " ".join(str(row.get("error") or "").split())
-        budget = (
-            ""
-            if row["budget_s"] is None or np.isnan(row["budget_s"])
-            else (f" at {row['budget_s']:g} s")
-        )
-        lines.append(
-            f"  {row['method']}{budget} on {row['task']}, fold {row['fold']}: "
-            f"{row['status']}, {error[-160:]}"
-        )
-    if len(failed) > 20:
-        lines.append(f"  and {len(failed) - 20} more")
+        return f"{row['status']}, {error[-160:]}"
+
+    return _list_runs(failed, "failed (they rank last)", describe)
+
+
+def _overruns(runs):
+    late = runs[runs["fit_s"] > runs["budget_s"] + GRACE_S]
+    if late.empty:
+        return ""
+    late = late.sort_values("fit_s", ascending=False, kind="stable")
+    title = f"took more than {GRACE_S:g} s longer than their limit"
+    return _list_runs(late, title, lambda row: f"{row['fit_s']:.1f} s")
+
+
+def _list_runs(runs, title, describe):
+    lines = [f"{len(runs)} runs {title}:"]
+    for row in runs.head(MOST_LISTED).to_dict("records"):
+        has_budget = row["budget_s"] is not None and not np.isnan(row["budget_s"])
+        budget = f" at {row['budget_s']:g} s" if has_budget else ""
+        where = f"{row['method']}{budget} on {row['task']}, fold {row['fold']}"
+        lines.append(f"  {where}: {describe(row)}")
+    if len(runs) > MOST_LISTED:
+        lines.append(f"  and {len(runs) - MOST_LISTED} more")
     return "\n".join(lines)
 
 

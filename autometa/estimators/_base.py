@@ -35,8 +35,13 @@ from autometa.estimators._members import Members
 from autometa.estimators._options import check_options, find_families
 from autometa.estimators._several_targets import fit_targets, leaderboard_of_targets
 from autometa.estimators._study import quiet_optuna
-from autometa.estimators._threads import count_threads, torch_threads
-from autometa.exceptions import ColumnMismatchError, InvalidTableError, MemoryLimitError
+from autometa.estimators._threads import blas_threads, count_threads, torch_threads
+from autometa.exceptions import (
+    ColumnMismatchError,
+    FewerRowsWarning,
+    InvalidTableError,
+    MemoryLimitError,
+)
 from autometa.metafeatures import compute_metafeatures
 from autometa.tasks import as_frame
 
@@ -47,6 +52,10 @@ UNTRIED_WEIGHT = 0.5
 ROWS_AT_ONCE = 2**15
 #: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
 BYTES_PER_CELL = 70
+#: Encoding takes so many times what reading rows takes, and may take this share of the time left.
+ENCODING_OF_READING, ENCODING_SHARE = 5.0, 0.3
+#: No fewer rows are drawn where time is too short for all.
+FEWEST_ROWS = 2_000
 
 
 class AutoMetaEstimator(BaseEstimator):
@@ -95,7 +104,12 @@ class AutoMetaEstimator(BaseEstimator):
     def _fit_target(self, given, initialisation, metric, deadline):
         """Fit one target, whose table was checked."""
         validate_data(self, given.task.X, skip_check_array=True)
-        task, rows = self._encode_rows(given)
+        with blas_threads(self.n_jobs):
+            self._fit_rows(given, initialisation, metric, deadline)
+        self.fit_time_s_ = deadline.elapsed_s
+
+    def _fit_rows(self, given, initialisation, metric, deadline):
+        task, rows = self._encode_rows(given, deadline)
         self._task_ = given.task
         with torch_threads(self.n_jobs, may_be_fewer=deadline.seconds is not None):
             _pay_for_first_use(initialisation)
@@ -103,19 +117,41 @@ class AutoMetaEstimator(BaseEstimator):
             self._search(task, given, rows, initialisation, metric, pace)
             if self.infer_limit is not None:
                 warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
-        self.fit_time_s_ = deadline.elapsed_s
 
-    def _encode_rows(self, given):
+    def _encode_rows(self, given, deadline):
         """Bring the rows into canonical form, learn their encoding and apply it."""
         from autometa.families import EncodedTask
 
         self._check_memory(*given.task.X.shape)
-        rows = CanonicalRows.of(given.task.X, given.y, given.weight, given.groups)
+        rows = self._afford(
+            partial(CanonicalRows.of, given.task.X, given.y, given.weight, given.groups), deadline
+        )
         self._encoder_ = TableEncoder().fit(rows.X, sample_weight=rows.weight)
         y = self._learn_target(given.task, rows)
         X = self._encode_cells(rows.X)
         weight = rows.weight * self._class_factors(rows)
         return EncodedTask(X, y, weight, self._n_classes()), rows
+
+    def _afford(self, read, deadline):
+        """Read the rows; keep as many of them as can be encoded in a share of the time left."""
+        started_s = 0.0 if deadline.seconds is None else deadline.elapsed_s
+        rows = read()
+        if deadline.seconds is None or self.cv is not None or self.storage is not None:
+            return rows
+        encoding_s = ENCODING_OF_READING * (deadline.elapsed_s - started_s)
+        n_rows, share = len(rows.y), ENCODING_SHARE * deadline.left_s / encoding_s
+        if share >= 1 or n_rows <= FEWEST_ROWS:
+            return rows
+        rows = rows.draw(
+            max(FEWEST_ROWS, int(share * n_rows)), of_each=self._kind != "regression"
+        )
+        warnings.warn(
+            f"time_limit={self.time_limit:g} is short for {n_rows} rows of {rows.X.shape[1]} "
+            f"columns: {len(rows.y)} rows drawn at random are fitted on. Give it more time.",
+            FewerRowsWarning,
+            stacklevel=6,
+        )
+        return rows
 
     def _encode_cells(self, frame):
         """Encode a table block by block as float32, so that no float64 copy of it is made."""

@@ -1,5 +1,6 @@
 """The canonical form of a table: what fitting sees instead of rows in some order."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class CanonicalRows:
     groups : ndarray of shape (n_rows,) or None
         Codes; rows of different groups are never merged.
     row_of : ndarray of shape (n_given,)
-        The canonical row that each row given became part of.
+        The canonical row that each row given became part of; -1 where that was left out.
     given_weight : ndarray of shape (n_given,)
         What each row given adds to the weight of its canonical row.
     hashes : ndarray of uint64 of shape (n_rows,)
@@ -103,8 +104,33 @@ class CanonicalRows:
         counts = self.weight.astype(np.intp)
         return counts // np.gcd.reduce(counts)
 
+    def draw(self, n_rows, *, of_each=True):
+        """Keep so many rows, as random as their hashes.
+
+        Parameters
+        ----------
+        n_rows : int
+        of_each : bool
+            Also keep a row of each value of ``y``.
+        """
+        is_kept = np.arange(len(self.y)) < n_rows
+        if of_each:
+            is_kept[np.unique(self.y, return_index=True)[1]] = True
+        kept = np.flatnonzero(is_kept)
+        place = np.where(is_kept, np.cumsum(is_kept) - 1, -1)
+        return dataclasses.replace(
+            self,
+            X=self.X.iloc[kept].reset_index(drop=True),
+            y=self.y[kept],
+            weight=self.weight[kept],
+            groups=None if self.groups is None else self.groups[kept],
+            row_of=place[self.row_of],
+            hashes=self.hashes[kept],
+        )
+
     def weights_of(self, given):
         """Sum the weights of some rows given, as an array of shape (n_rows,)."""
+        given = given[self.row_of[given] >= 0]
         return np.bincount(
             self.row_of[given], weights=self.given_weight[given], minlength=len(self.weight)
         )

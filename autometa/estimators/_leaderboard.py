@@ -82,7 +82,10 @@ def _best_score(trials):
 def _describe(trial):
     curve = trial.intermediate_values
     score = trial.value if trial.value is not None else max(curve.values(), default=float("nan"))
-    seconds = None if trial.duration is None else trial.duration.total_seconds()
+    seconds = None
+    if trial.duration is not None:  # trials of a group are asked and told together
+        n_together = trial.user_attrs.get("autometa:group_size", 1)
+        seconds = trial.duration.total_seconds() / n_together
     return {
         "trial": trial.number,
         "family": trial.user_attrs.get("autometa:family", "adapted_network"),

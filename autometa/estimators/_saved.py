@@ -1,4 +1,7 @@
-"""A fitted estimator in a folder: safetensors, JSON and, for models of tables, skops; no pickle."""
+"""A fitted estimator in a folder: safetensors, JSON and, for models of tables, skops; no pickle.
+
+Inside skops' file, boosting of LightGBM, XGBoost and CatBoost is in the format of its own library.
+"""
 
 import dataclasses
 import hashlib

@@ -1,9 +1,10 @@
-"""Torch on as many threads as ``n_jobs`` says, and back to what it was."""
+"""Torch and BLAS on as many threads as ``n_jobs`` says, and back to what it was."""
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from joblib import effective_n_jobs
+from threadpoolctl import threadpool_limits
 
 #: A table of fewer cells is fitted on one thread; more would wait for each other.
 MIN_CELLS = 50_000
@@ -16,6 +17,13 @@ def count_threads(shape):
     import torch
 
     return torch.get_num_threads() if shape[0] * shape[1] >= MIN_CELLS else 1
+
+
+def blas_threads(n_jobs):
+    """Limit BLAS to ``n_jobs`` threads inside a ``with`` block; None changes nothing."""
+    if n_jobs is None:
+        return nullcontext()
+    return threadpool_limits(effective_n_jobs(n_jobs), user_api="blas")
 
 
 @contextmanager

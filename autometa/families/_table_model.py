@@ -126,7 +126,9 @@ class TableModel(BaseEstimator):
                 model.fit(Z, y, **options)
             else:
                 self.n_steps_ = self.grow(model, Z, y, should_stop, options)
-            self.model_ = model
+        if hasattr(model, "estimators_") and hasattr(model, "n_jobs"):
+            model.n_jobs = 1  # threads of a forest add its trees up in any order
+        self.model_ = model
         return self
 
     def predict(self, X):

@@ -20,6 +20,8 @@ ORIGIN = "autometa:origin"
 #: make and asks for meta-features, and tries the defaults before it: what is best on the mean table
 #: is too tame for large ones.
 MIN_SECONDS = 20.0
+#: Where time is limited, improvement counts per predicted second to this power.
+COST_EXPONENT = 0.3
 
 
 class FamilyProposals:
@@ -91,10 +93,13 @@ class FamilyProposals:
         """Start the search by knowledge, once, as the time left allows."""
         if self._knowledge is None:
             return
-        is_short = self._deadline is not None and self._deadline.left_s < MIN_SECONDS
+        is_limited = self._deadline is not None and self._deadline.seconds is not None
+        is_short = is_limited and self._deadline.left_s < MIN_SECONDS
         self._default_at = 0 if is_short else N_WARM
-        make = PortfolioProposer if is_short else SurrogateProposer
-        proposer = find_proposer(self._knowledge, self.family, self._is_regression, make)
+        make, options = PortfolioProposer if is_short else SurrogateProposer, {}
+        if is_limited and not is_short:
+            options["cost_exponent"] = COST_EXPONENT
+        proposer = find_proposer(self._knowledge, self.family, self._is_regression, make, **options)
         self._search = proposer.start(None if is_short else self._metafeatures())
         self._knowledge = None
 

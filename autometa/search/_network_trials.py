@@ -161,6 +161,7 @@ class _Group:
                 continue
             best_step = max(curve, key=curve.get)
             trial.set_user_attr("autometa:n_steps", best_step)
+            trial.set_user_attr("autometa:group_size", len(self.trials))
             if "autometa:origin" not in trial.user_attrs:
                 trial.set_user_attr("autometa:origin", "sampler")
             if is_pruned:

@@ -32,7 +32,7 @@ def runs(make_runs):
 def test_every_table_says_how_many_tasks_meta_training_has_seen(runs):
     text = report_text(runs)
 
-    assert text.count("Overlap with meta-training: 0 of 3 tasks.") == 2
+    assert text.count("Overlap with meta-training: 0 of 3 tasks.") == 3
     seen = report_text(runs.assign(known_as=["an old friend"] + [""] * (len(runs) - 1)))
     assert "Overlap with meta-training: 1 of 3 tasks (t1): THEIR SCORES DO NOT COUNT." in seen
 
@@ -47,6 +47,17 @@ def test_the_report_compares_with_autometa_and_names_failures(runs):
     assert "Normalised score by time (3 tasks with all runs)" in text
     lines = [line.split() for line in text.splitlines()]
     assert next(line for line in lines if line[:1] == ["autometa"])[1] == "1.33"
+
+
+def test_the_report_names_runs_that_took_longer_than_their_limit(runs):
+    late = (runs["method"] == "flaml") & (runs["task"] == "t2") & (runs["budget_s"] == 10)
+    runs["fit_s"] = runs["fit_s"].mask(late, 58.0)
+
+    assert "longer than their limit" not in report_text(runs[~late])
+    text = report_text(runs)
+
+    assert "1 runs took more than 1 s longer than their limit:" in text
+    assert "  flaml at 10 s on t2, fold 0: 58.0 s" in text
 
 
 def test_the_report_says_how_fast_the_machine_was_then_and_now(runs):

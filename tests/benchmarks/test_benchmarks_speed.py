@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
-from benchmarks import batching, fit_time, sampler_time
+from benchmarks import batching, fit_time, limits, sampler_time
 from benchmarks.__main__ import app
 
 
@@ -34,6 +34,15 @@ def test_fits_are_timed_and_memory_is_measured_in_a_process_of_its_own(tmp_path)
     fit_time.print_figures({**figures, "fit": fit})
 
 
+def test_a_fit_with_a_limit_is_measured_in_a_process_of_its_own(capsys):
+    figures = limits.main(shapes=[(60, 3)], limits=[0.0], n_jobs=[1])
+
+    (row,) = figures["rows"]
+    assert row["fit_s"] > 0 and row["beyond_mb"] >= 0 and row["predict_s"] > 0
+    limits.print_figures(figures)
+    assert "10,000 predicted" in capsys.readouterr().out
+
+
 def test_what_the_sampler_adds_is_told_of_both_storages(capsys):
     figures = sampler_time.main(family="knn", n_trials=3, repeats=1)
 
@@ -54,7 +63,7 @@ def test_memory_per_row_is_the_slope():
 
 
 @pytest.mark.parametrize(
-    "name", ["warm_weights", "fit_time", "batching", "fingerprint", "metafeature_token", "oboe"]
+    "name", ["warm_weights", "fit_time", "limits", "batching", "fingerprint", "metafeature_token", "oboe"]
 )
 def test_every_command_has_a_help(name):
     shown = CliRunner().invoke(app, [name, "--help"])

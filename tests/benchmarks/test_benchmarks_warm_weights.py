@@ -77,6 +77,12 @@ def test_a_small_run_gives_figures_for_steps_and_quality(
     assert all(run["n_failed"] == 0 for run in figures["quality"]["runs"].values())
     warm_weights.print_figures(figures)
 
+    options = {"seeds": 1, "knowledge": knowledge}
+    later = warm_weights.main(small_corpus, tmp_path, parts=["warm"], n_warm_steps=10, **options)
+    again = warm_weights.main(small_corpus, tmp_path, parts=[], **options)
+    assert later["n_warm_steps"] == 10 and later["steps"]["all"]["n_tasks"] == 3
+    assert again["steps"] == figures["steps"]
+
 
 def test_finished_runs_are_not_run_again(small_corpus, tmp_path, monkeypatch):
     options = {"methods": ["linear"], "seeds": [0]}

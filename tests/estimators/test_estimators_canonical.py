@@ -1,5 +1,6 @@
 """Canonical rows: weights instead of repetitions, one order whatever the order given."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -121,6 +122,22 @@ def test_parts_of_the_rows_given_have_the_weights_of_their_rows():
     found = rows.weights_of(np.array([0, 1, 3]))
 
     assert dict(zip(rows.X["a"], found, strict=True)) == {1.0: 5.0, 2.0: 2.0}
+
+
+@pytest.mark.parametrize(("of_each", "n_expected"), [(True, 6), (False, 5)])
+def test_some_rows_can_be_drawn_with_one_of_each_class(of_each, n_expected):
+    X, y = pd.DataFrame({"a": np.arange(40.0)}), np.zeros(40)
+    rows = CanonicalRows.of(X, y, np.ones(40))
+    rows = dataclasses.replace(rows, y=np.append(np.zeros(39), 1.0))
+
+    few = rows.draw(5, of_each=of_each)
+
+    assert len(few.X) == len(few.y) == len(few.weight) == len(few.hashes) == n_expected
+    assert few.X["a"].iloc[:5].tolist() == rows.X["a"].iloc[:5].tolist()
+    assert (few.y == 1).sum() == of_each
+    everything = few.weights_of(np.arange(40))
+    np.testing.assert_array_equal(everything, np.ones(n_expected))
+    assert few.counts.tolist() == [1] * n_expected
 
 
 @pytest.mark.parametrize(

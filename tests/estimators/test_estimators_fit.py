@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +12,17 @@ import numpy as np
 import optuna
 import pytest
 from sklearn.datasets import make_classification, make_regression
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    RepeatedKFold,
+    ShuffleSplit,
+    TimeSeriesSplit,
+)
 
 import autometa.search
 from autometa import AutoMetaClassifier, AutoMetaRegressor
-from autometa.exceptions import InvalidInputError
+from autometa.exceptions import FewerRowsWarning, InvalidInputError
 
 X, Y = make_classification(60, 5, n_informative=3, n_classes=3, random_state=0)
 X_NUMBERS, NUMBERS = make_regression(60, 5, noise=1.0, random_state=0)
@@ -93,6 +100,31 @@ print(model.fit(X, y).predict_proba(X).tobytes().hex())
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.strip() == predict(here).tobytes().hex()
     assert shown.stderr == "", "a fit is silent"
+
+
+def test_families_on_two_threads_in_two_processes_give_the_same_bits(knowledge):
+    code = f"""
+import numpy as np
+from autometa import AutoMetaClassifier
+rng = np.random.default_rng(0)
+X = rng.normal(size=(1_300, 40))  # so many cells that families take two threads
+y = (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=1_300) > 0).astype(int)
+model = AutoMetaClassifier(
+    families=["linear", "extra_trees", "random_forest", "lightgbm", "hist_gradient_boosting"],
+    n_trials=5, time_limit=None, cv=2, random_state=0, n_jobs=2, knowledge={knowledge!r},
+).fit(X, y)
+assert set(model.leaderboard_["family"]) == set(model.families)
+found = [model.predict_proba(X).tobytes().hex() for _ in range(3)]
+assert len(set(found)) == 1
+print(sorted(model._weights_.items()), found[0])
+"""
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    first, again = (subprocess.run(command, capture_output=True, text=True, env=env) for _ in "12")
+
+    assert first.returncode == 0, first.stderr
+    assert len(first.stdout) > 1_000 and first.stdout == again.stdout
 
 
 def test_another_seed_gives_another_model(make_model):
@@ -200,6 +232,26 @@ def test_where_time_is_up_few_rows_are_looked_up(make_model, fake_costs, monkeyp
     ]
 
     assert sizes == [16, 60, 60]
+
+
+@pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
+def test_where_time_is_short_for_reading_some_rows_are_fitted_on(make_model, monkeypatch, cls):
+    monkeypatch.setattr("autometa.estimators._base.ENCODING_SHARE", 0.0)
+    monkeypatch.setattr("autometa.estimators._base.FEWEST_ROWS", 20)
+    y = np.where(np.arange(60) == 7, 9, Y) if cls is AutoMetaClassifier else NUMBERS
+    model = make_model(0, cls, time_limit=5.0, cv=None)
+
+    with pytest.warns(FewerRowsWarning, match="time_limit=5 is short for 60 rows of 5 columns"):
+        model.fit(X, y)
+
+    n_rows = len(model._model_.networks[0][1].context["weight"])
+    assert 20 <= n_rows <= 24
+    if cls is AutoMetaClassifier:
+        assert model.classes_.tolist() == [0, 1, 2, 9]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FewerRowsWarning)
+        model.set_params(time_limit=None).fit(X, y)
+        model.set_params(time_limit=5.0, cv=2).fit(X, y)
 
 
 @pytest.mark.parametrize("time_limit", [0, 0.5, 2])
@@ -328,11 +380,38 @@ def test_groups_reach_the_splitter_and_the_default_folds(make_model, monkeypatch
         np.testing.assert_array_equal(np.sort(folds.valid_weight.sum(axis=1)), 15)
 
 
-def spy_on_folds(monkeypatch):
+@pytest.mark.parametrize(
+    ("cv", "n_folds", "n_valid"),
+    [
+        (TimeSeriesSplit(3), 3, 15),
+        (ShuffleSplit(2, test_size=0.25, random_state=0), 2, 15),
+        (RepeatedKFold(n_splits=4, n_repeats=2, random_state=0), 8, 15),
+    ],
+)
+def test_any_splitter_of_scikit_learn_deals_the_rows_as_given(
+    make_model, monkeypatch, cv, n_folds, n_valid
+):
+    tasks = []
+    seen = spy_on_folds(monkeypatch, tasks)
+
+    make_model(1, AutoMetaRegressor, cv=cv, **ALONE).fit(X_NUMBERS, np.arange(60.0))
+
+    (folds,), (task,) = seen, tasks
+    assert (folds.valid_weight > 0).sum(axis=1).tolist() == [n_valid] * n_folds
+    for train, valid in zip(folds.train_weight > 0, folds.valid_weight > 0, strict=True):
+        assert not (train & valid).any()
+        if isinstance(cv, TimeSeriesSplit):  # the target tells the time
+            assert task.y[train].max() < task.y[valid].min()
+
+
+def spy_on_folds(monkeypatch, tasks=None):
+    """List the folds of every search, and note its tasks."""
     seen, search = [], autometa.search.run_search
 
     def run_search(task, folds, **options):
         seen.append(folds)
+        if tasks is not None:
+            tasks.append(task)
         return search(task, folds, **options)
 
     monkeypatch.setattr(autometa.search, "run_search", run_search)
@@ -354,6 +433,17 @@ def test_the_search_maximises_the_metric_asked_for(make_model, metric):
 
     assert 0 <= model.best_score_ <= 1
     assert model.study_.best_value == model.best_score_
+
+
+@pytest.mark.parametrize("metric", ["neg_mean_absolute_error", "r2"])
+def test_a_regressor_searches_by_the_metric_asked_for(make_model, metric):
+    model = make_model(2, AutoMetaRegressor, metric=metric, families=["linear", "extra_trees"])
+
+    model.fit(X_NUMBERS, NUMBERS)
+
+    errors = NUMBERS - predict(model, X_NUMBERS)
+    assert np.abs(errors).mean() < np.abs(NUMBERS - NUMBERS.mean()).mean() / 2
+    assert model.best_score_ <= (1 if metric == "r2" else 0)
 
 
 def overlapping_classes(n_rows):

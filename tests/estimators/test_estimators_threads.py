@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from autometa import AutoMetaClassifier
+from autometa.encoding import TableEncoder
 from autometa.estimators import _threads
 from autometa.estimators._threads import torch_threads
 from autometa.families import NetworkModel
@@ -39,6 +41,22 @@ def test_where_threads_wait_for_each_other_one_is_taken(monkeypatch, several_s, 
     with torch_threads(2):
         assert torch.get_num_threads() == 2
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1])
+def test_blas_is_limited_from_the_encoding_on(monkeypatch, knowledge, n_jobs):
+    X, found = np.random.default_rng(0).normal(size=(30, 3)), {}
+    fit = TableEncoder.fit
+
+    def spy(self, *arguments, **options):
+        found["blas"] = {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(TableEncoder, "fit", spy)
+    with threadpool_limits(2, user_api="blas"):
+        AutoMetaClassifier(n_trials=0, n_jobs=n_jobs, knowledge=knowledge).fit(X, X[:, 0] > 0)
+
+    assert found["blas"] == {n_jobs or 2}
 
 
 def test_operations_take_time():

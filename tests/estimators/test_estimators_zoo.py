@@ -270,3 +270,24 @@ def test_thirty_rows_of_numbers(fit):
 
     check_board(model)
     assert np.isfinite(model.predict(X)).all()
+
+
+@quiet
+@pytest.mark.parametrize("make", [*TABLES, *TARGETS])
+def test_an_awkward_table_at_the_defaults(make):
+    rng = np.random.default_rng(0)
+    if make in TABLES:
+        signal = rng.normal(size=MANY if make is thousand_categories else N)
+        X, y = make(rng, signal), np.where(signal > 0, "up", "down")
+    else:
+        X, y = make(rng)
+    AutoMetaClassifier(time_limit=0, random_state=0).fit(X, y)  # pays for what is paid once
+
+    model = AutoMetaClassifier(time_limit=2, random_state=0).fit(X, y)
+
+    classes, counts = np.unique(y, return_counts=True)
+    check_probabilities(model.predict_proba(unseen(X)), (len(X), len(classes)))
+    found = model.predict_proba(X)
+    check_probabilities(found, (len(X), len(classes)))
+    naive = -(counts / len(y) * np.log(counts / len(y))).sum()
+    assert log_loss(y, found, labels=classes) < naive + 0.05

@@ -151,3 +151,51 @@ def test_groups_grow_with_the_time(make_pace):
         sizes.append(pace.group_size(1))
 
     assert sizes[0] == 1 and sizes == sorted(set(sizes))
+
+
+def task_of(n_rows, n_columns, n_classes=2):
+    X = SimpleNamespace(shape=(n_rows, n_columns, 3))
+    return SimpleNamespace(X=X, n_classes=n_classes, is_regression=n_classes is None)
+
+
+@pytest.mark.parametrize("family", ["linear", "knn", "svm", "extra_trees", "lightgbm"])
+def test_a_family_that_cannot_end_in_time_is_not_begun(make_pace, family):
+    pace = make_pace(10.0)
+
+    assert pace.may_fit(family, task_of(100, 4), 5)
+    assert not pace.may_fit(family, task_of(1_000_000, 1_000), 5)
+
+
+@pytest.mark.parametrize(("family", "may_fit"), [("svm", False), ("lightgbm", True)])
+def test_what_fits_took_tells_whether_another_fits(make_pace, clock, monkeypatch, family, may_fit):
+    monkeypatch.setattr("autometa.search._pace.time", clock)
+    pace = make_pace(100.0)
+    with pace.fitting(family, 2) as limits:
+        for _ in range(2):
+            clock.now += 20.0
+            limits.fold_ended()
+
+    # 60 s are left; what grows could end with a part of its steps
+    assert pace.may_fit(family, task_of(100, 4), 2) == may_fit
+
+
+def test_a_fit_is_told_to_stop_when_its_share_of_the_time_is_used(make_pace, clock, monkeypatch):
+    monkeypatch.setattr("autometa.search._pace.time", clock)
+    pace = make_pace(100.0)
+
+    with pace.fitting("lightgbm", 2) as limits:
+        is_late = []
+        for _ in range(40):
+            clock.now += 1.0
+            is_late.append(limits.should_stop())
+
+    assert not is_late[0] and is_late[-1] and limits.is_over
+    assert 10 < is_late.index(True) < 20  # half of 35 % of the time left
+
+
+def test_a_refit_on_all_rows_has_to_fit(make_pace, clock):
+    pace = make_pace(10.0)
+
+    assert pace.may_refit(3.0) and not pace.may_refit(7.0)
+    clock.now = 8.0
+    assert not pace.may_refit(3.0)
