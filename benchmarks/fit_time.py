@@ -45,9 +45,7 @@ def main(
         figures["sampler"] = sampler_time.main()
     if "memory" in parts:
         n_rows = [n for n in (10**3, 10**4, 10**5, 10**6) if n <= max_rows]
-        figures["memory"] = [
-            in_process("fit_time", "measure_memory", knowledge, n) for n in n_rows
-        ]
+        figures["memory"] = [in_process("fit_time", "measure_memory", knowledge, n) for n in n_rows]
     return figures
 
 

@@ -98,7 +98,9 @@ def _plain(X):
 def _with_text(X):
     """Categories as text, "" where they are missing: what CatBoost reads."""
     return X.apply(
-        lambda c: c.astype(object).where(c.notna(), "").astype(str)
-        if isinstance(c.dtype, pd.CategoricalDtype)
-        else c
+        lambda c: (
+            c.astype(object).where(c.notna(), "").astype(str)
+            if isinstance(c.dtype, pd.CategoricalDtype)
+            else c
+        )
     )

@@ -181,7 +181,9 @@ def summarise(rows, methods):
         return []
     place = ["source", "size", "task", "seed"]
     table = table[table.groupby(place)["method"].transform("nunique") == len(methods)]
-    table = table.reindex(columns=[*place, "method", "constant", "log_loss", "rmse", "auc", "seconds"])
+    table = table.reindex(
+        columns=[*place, "method", "constant", "log_loss", "rmse", "auc", "seconds"]
+    )
     loss = table["log_loss"].fillna(table["rmse"]).fillna(table["constant"])
     gain = (table["constant"] - loss).clip(lower=0)
     best = gain.groupby([table[name] for name in place]).transform("max")
@@ -193,7 +195,9 @@ def summarise(rows, methods):
             {
                 **{"source": source, "size": int(size), "method": method},
                 "n_tables": own["task"].nunique(),
-                **{name: None if np.isnan(value) else float(value) for name, value in means.items()},
+                **{
+                    name: None if np.isnan(value) else float(value) for name, value in means.items()
+                },
                 "seconds": float(own["seconds"].median()),
             }
         )

@@ -139,12 +139,11 @@ class AutoMetaEstimator(BaseEstimator):
         if deadline.seconds is None or self.cv is not None or self.storage is not None:
             return rows
         encoding_s = ENCODING_OF_READING * (deadline.elapsed_s - started_s)
-        n_rows, share = len(rows.y), ENCODING_SHARE * deadline.left_s / encoding_s
-        if share >= 1 or n_rows <= FEWEST_ROWS:
+        n_rows, may_take_s = len(rows.y), ENCODING_SHARE * deadline.left_s
+        if encoding_s <= may_take_s or n_rows <= FEWEST_ROWS:
             return rows
-        rows = rows.draw(
-            max(FEWEST_ROWS, int(share * n_rows)), of_each=self._kind != "regression"
-        )
+        n_drawn = max(FEWEST_ROWS, int(n_rows * may_take_s / encoding_s))
+        rows = rows.draw(n_drawn, of_each=self._kind != "regression")
         warnings.warn(
             f"time_limit={self.time_limit:g} is short for {n_rows} rows of {rows.X.shape[1]} "
             f"columns: {len(rows.y)} rows drawn at random are fitted on. Give it more time.",

@@ -12,13 +12,15 @@ from autometa.search._replay import MIN_GAIN, ask
 
 #: Proposals of one family; a sampler goes on after them.
 MOST_PROPOSALS = 12
-#: Proposals after which the library's defaults and a random configuration are tried too, so that
-#: it can be told what the proposals brought.
+#: After the first proposal come the library's defaults, after so many a random configuration, so
+#: that it can be told what the proposals brought.
 N_WARM = 3
+#: Tables of more rows than those that knowledge is of: there the defaults come first, since what
+#: is best on few rows is too tame.
+KNOWN_ROWS = 2_000
 ORIGIN = "autometa:origin"
 #: With less time left, a family takes the static portfolio, since the surrogate takes a second to
-#: make and asks for meta-features, and tries the defaults before it: what is best on the mean table
-#: is too tame for large ones.
+#: make and asks for meta-features, and tries the defaults before it.
 MIN_SECONDS = 20.0
 #: Where time is limited, improvement counts per predicted second to this power.
 COST_EXPONENT = 0.3
@@ -63,7 +65,7 @@ class FamilyProposals:
         if knowledge is not None and self.family in knowledge.families:
             self._knowledge = knowledge
         self._metafeatures, self._is_regression = metafeatures, is_regression
-        self._deadline = deadline
+        self._deadline, self._n_rows = deadline, n_rows
 
     def first(self):
         """The library's defaults, or what stands for them; with the family."""
@@ -95,7 +97,7 @@ class FamilyProposals:
             return
         is_limited = self._deadline is not None and self._deadline.seconds is not None
         is_short = is_limited and self._deadline.left_s < MIN_SECONDS
-        self._default_at = 0 if is_short else N_WARM
+        self._default_at = 0 if is_short or self._n_rows > KNOWN_ROWS else 1
         make, options = PortfolioProposer if is_short else SurrogateProposer, {}
         if is_limited and not is_short:
             options["cost_exponent"] = COST_EXPONENT

@@ -6,7 +6,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from optuna.trial import TrialState
 
 from autometa.evaluation import FoldScorer
 from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
@@ -21,6 +20,8 @@ logger = logging.getLogger(__name__)
 PATIENCE = 40
 #: What a family without weight in the ensemble still counts for, when time is shared out.
 LEAST_SHARE = 0.1
+#: Trials before which a family counts at least as much as the mean of all.
+N_FAIR = 4
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,9 @@ class _Turns:
         return min(able, key=self._need)
 
     def _need(self, runner):
-        return self.spent[runner] / (self.library.share(runner.family) + LEAST_SHARE)
+        fair = 1.0 / len(self.runners) if runner.n_trials < N_FAIR else 0.0
+        share = max(self.library.share(runner.family), fair)
+        return self.spent[runner] / (share + LEAST_SHARE)
 
     def run(self, runner, n_most):
         """Let a family run some trials; one at first, where there are others.

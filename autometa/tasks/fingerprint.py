@@ -322,7 +322,7 @@ def _level_keys(levels) -> np.ndarray:
     if levels.dtype.kind in "biuf":
         return _number_keys(levels)
     if levels.dtype.kind == "M":
-        levels = np.char.replace(np.datetime_as_string(levels, unit="s"), "T", " ")
+        levels = [text.replace("T", " ") for text in np.datetime_as_string(levels, unit="s")]
     texts = [str(level).strip(" \t\r\n'\"").casefold() for level in levels]
     texts = [_BOOLEAN_TEXTS.get(text, text.removesuffix(" 00:00:00")) for text in texts]
     keys = np.array([_text_key(text) for text in texts], dtype=np.int64)

@@ -63,7 +63,8 @@ def test_memory_per_row_is_the_slope():
 
 
 @pytest.mark.parametrize(
-    "name", ["warm_weights", "fit_time", "limits", "batching", "fingerprint", "metafeature_token", "oboe"]
+    "name",
+    ["warm_weights", "fit_time", "limits", "batching", "fingerprint", "metafeature_token", "oboe"],
 )
 def test_every_command_has_a_help(name):
     shown = CliRunner().invoke(app, [name, "--help"])

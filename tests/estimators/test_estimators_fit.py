@@ -110,8 +110,8 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(1_300, 40))  # so many cells that families take two threads
 y = (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=1_300) > 0).astype(int)
 model = AutoMetaClassifier(
-    families=["linear", "extra_trees", "random_forest", "lightgbm", "hist_gradient_boosting"],
-    n_trials=5, time_limit=None, cv=2, random_state=0, n_jobs=2, knowledge={knowledge!r},
+    families=["linear", "extra_trees", "random_forest"], n_trials=3, time_limit=None,
+    cv=2, random_state=0, n_jobs=2, knowledge={knowledge!r},
 ).fit(X, y)
 assert set(model.leaderboard_["family"]) == set(model.families)
 found = [model.predict_proba(X).tobytes().hex() for _ in range(3)]

@@ -78,17 +78,20 @@ def test_the_first_trial_of_a_family_is_its_default(short, search_families):
 
 
 @pytest.mark.parametrize(
-    "seconds, expected",
+    "seconds, known_rows, expected",
     [
-        (None, ["surrogate"] * 3 + ["default", "random"]),
-        (5.0, ["default", "portfolio"]),
+        (None, 2_000, ["surrogate", "default", "surrogate", "surrogate", "random"]),
+        (None, 20, ["default", "surrogate", "surrogate", "surrogate", "random"]),
+        (5.0, 2_000, ["default", "portfolio"]),
     ],
 )
-def test_knowledge_comes_before_the_defaults_but_in_short_searches(
-    short, search_families, seconds, expected
+def test_knowledge_comes_before_the_defaults_but_in_short_searches_and_on_long_tables(
+    short, search_families, monkeypatch, seconds, known_rows, expected
 ):
     from autometa import Knowledge
+    from autometa.search import _family_proposals
 
+    monkeypatch.setattr(_family_proposals, "KNOWN_ROWS", known_rows)
     scores = pd.DataFrame(
         {"task": list("aabbcc"), "family": "knn", "score": [0.9, 0.1] * 3}
         | {"hp_n_neighbors": [7, 2] * 3, "hp_weights": "uniform", "hp_p": 2}
@@ -181,6 +184,28 @@ def test_the_network_has_draws_before_the_selection(short, search_families, monk
 
 def test_few_rows_allow_few_trials(search_families):
     assert len(search_families(99, families=["linear"]).trials) == 5
+
+
+def test_a_cheap_configuration_comes_first_where_time_is_limited():
+    scores = pd.DataFrame(
+        {"task": list("aabbccdd"), "family": "knn", "score": [0.8, 0.79] * 4}
+        | {"hp_n_neighbors": [7, 2] * 4, "hp_weights": "uniform", "hp_p": 2}
+        | {"hp_scaling": "ranked", "cost_s": [1000.0, 0.01] * 4}
+    )
+    knowledge, first = Knowledge.from_evaluations(scores, None), {}
+    for seconds in (None, 60):
+        kind = {"is_regression": False, "n_rows": 100, "deadline": Deadline(seconds)}
+        config, _ = FamilyProposals("knn", knowledge, dict, **kind).next()
+        first[seconds] = config["n_neighbors"]
+
+    assert first[None] == 7 and first[60] <= 3
+
+
+def test_a_family_gets_some_trials_before_its_weight_decides(search_families):
+    result = search_families(30, families=["linear", "knn"])
+
+    families = [trial.user_attrs["autometa:family"] for trial in result.trials]
+    assert min(families[:10].count(name) for name in ("linear", "knn")) >= 4
 
 
 @pytest.mark.parametrize(("seconds", "is_asked"), [(None, True), (60, True), (5, False)])

@@ -100,6 +100,13 @@ def test_different_cells_differ(one, other):
     assert hashes[0] != hashes[1]
 
 
+def test_a_column_without_any_date_is_one_without_any_number():
+    dates, numbers = (pd.DataFrame({"a": range(20), "b": [b] * 20}) for b in (pd.NaT, np.nan))
+
+    assert dates["b"].dtype.kind == "M"
+    assert fingerprint(dates).to_dict() == fingerprint(numbers).to_dict()
+
+
 def test_neither_order_nor_names_of_columns_matter():
     X, y = mixed_table()
     rows = np.random.default_rng(1).permutation(len(X))
