@@ -24,10 +24,14 @@ class LEO(MetaLearner):
     moved (so that the encoder learns to start there) and the correlation of the decoder's rows.
 
     Departures from the paper: its features come from a pretrained residual network and are
-    frozen, ours are meta-trained along, so that no other data are needed; its L2 penalty is left
-    to the outer optimiser's weight decay; numbers have one code, of pairs of rows together with
-    their targets (the paper decodes a whole network for them). Samples and dropout come from the
-    outer loop (:meth:`draw_chance`); adapting without them takes the means.
+    frozen, ours are meta-trained along, so that no other data are needed; its L2 penalty on
+    encoder, relation network and decoder is the outer optimiser's weight decay, which every
+    learner has and which reaches all parameters (the few-shot schedules take the published
+    strength); numbers have one code, of pairs of rows together with their targets, and a head is
+    decoded for them too, so that one decoder serves both (the paper decodes a whole network); of
+    a table at most :data:`MAX_PAIRED_ROWS` rows are paired, since pairs grow with their square.
+    Samples and dropout come from the outer loop (:meth:`draw_chance`); adapting without them takes
+    the means.
 
     Parameters
     ----------
