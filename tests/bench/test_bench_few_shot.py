@@ -43,33 +43,34 @@ def test_every_learner_runs_on_sinusoids(learner):
     assert np.isfinite(found["mse"])
 
 
-@pytest.mark.parametrize("learner", ["first_order_maml", "reptile", "snail"])
-def test_learners_run_on_omniglot_with_a_perceptron(learner, omniglot_file):
-    options = {"n_ways": 3, "network": "mlp", "file": omniglot_file}
-
-    found = few_shot(learner, "omniglot", n_iterations=1, n_test_episodes=2, **options)
-
-    assert 0 <= found["accuracy"] <= 100
-
-
 @pytest.fixture
-def small_schedules(monkeypatch):
-    """Keep the schedules, with fewer filters, tasks a step and classes."""
+def make_schedules_small(monkeypatch):
+    """Let schedules take a small network, and fewer tasks, classes and steps."""
     module = importlib.import_module("autometa.bench.few_shot")
 
-    def find_small(*arguments, **options):
-        protocol = find_protocol(*arguments, **options)
-        network = {**protocol.network, "n_filters": 4}
-        return replace(protocol, batch_size=2, n_ways=None, network=network)
+    def make(**sizes):
+        def find_small(*arguments, **options):
+            protocol = find_protocol(*arguments, **options)
+            test = {name: 2 if name == "n_inner_steps" else v for name, v in protocol.test.items()}
+            network = {**protocol.network, **sizes}
+            return replace(protocol, batch_size=2, n_ways=None, network=network, test=test)
 
-    monkeypatch.setattr(module, "find_protocol", find_small)
+        monkeypatch.setattr(module, "find_protocol", find_small)
+
+    return make
 
 
+@pytest.mark.parametrize(
+    ("network", "sizes"), [("mlp", {"hidden": [2]}), ("convolutional", {"n_filters": 4})]
+)
 @pytest.mark.parametrize("learner", NAMES)
-def test_every_learner_runs_on_omniglot(learner, omniglot_file, small_schedules):
-    found = few_shot(
-        learner, "omniglot", n_ways=3, n_iterations=1, n_test_episodes=2, file=omniglot_file
-    )
+def test_every_learner_runs_on_omniglot(
+    learner, network, sizes, omniglot_file, make_schedules_small
+):
+    make_schedules_small(**sizes)
+    options = {"n_ways": 3, "network": network, "file": omniglot_file}
+
+    found = few_shot(learner, "omniglot", n_iterations=1, n_test_episodes=2, **options)
 
     assert found["iterations"] == 1 and found["episodes"] == 10
     assert 0 <= found["accuracy"] <= 100 and found["diverged"] == 0

@@ -95,9 +95,7 @@ def test_what_cannot_be_drawn_is_refused(images, options, message):
 def test_the_published_split_of_omniglot_has_as_many_characters_and_turned_classes():
     tasks = {split: read_omniglot(OMNIGLOT, split) for split in ("train", "val", "test")}
 
-    episodes = ImageEpisodes(
-        tasks["train"], n_ways=60, n_shots=5, n_query=15, batch_size=1, seed=0
-    )
+    episodes = ImageEpisodes(tasks["train"], n_ways=60, n_shots=5, n_query=15, batch_size=1, seed=0)
 
     assert [len(task.classes) for task in tasks.values()] == [1028, 172, 423]
     assert len(set().union(*(task.classes for task in tasks.values()))) == 1623
