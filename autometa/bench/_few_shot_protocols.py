@@ -149,7 +149,7 @@ def find_published(learner, data, *, n_ways=5, n_shots=1, network=None, n_inner_
     0.9
     """
     if data == "sinusoid":
-        source = "Li, Zhou, Chen and Li 2017 (Meta-SGD)"
+        source = "Li, Zhou, Chen and Li 2017, the paper of Meta-SGD"
         found = PUBLISHED_ON_SINUSOIDS.get(learner, {}).get((n_shots, n_inner_steps))
     else:
         key = (learner, network or "convolutional")
@@ -175,6 +175,7 @@ def _sinusoid(n_ways, n_shots):
         test={"n_inner_steps": 32},
         outer={**ADAM, "optimiser": "sgd", "lr": 1.0, "schedule": "linear"},
     )
+    leo = {**ours, "source": f"{ours['source']}; codes' first step size .1, as 1 diverges"}
     return {
         "maml": maml,
         "first_order_maml": maml,
@@ -184,7 +185,7 @@ def _sinusoid(n_ways, n_shots):
         "protonet": Protocol(**ours),
         "proto_maml": Protocol(learner=step, **ours),
         "matching": Protocol(learner={"full_context": True}, **ours),
-        "leo": _leo(ours, LEO_DEFAULT_L2),
+        "leo": _leo(leo, LEO_DEFAULT_L2, learner={"first_step_sizes": (0.1, 1e-3)}),
         "lstm": Protocol(learner={"n_inner_steps": 5}, **ours),
         "snail": Protocol(learner={"n_slots": 1, "max_rows": 2 * n_shots, "width": 32}, **ours),
         "meta_networks": Protocol(learner={"n_slots": 1}, **ours),
@@ -255,6 +256,6 @@ def _omniglot(n_ways, n_shots):
     }
 
 
-def _leo(ours, weight_decay):
-    source = f"{ours['source']}; {LEO_CODE}"
-    return Protocol(**{**ours, "source": source}, outer={**ADAM, "weight_decay": weight_decay})
+def _leo(ours, weight_decay, **options):
+    outer = {**ADAM, "weight_decay": weight_decay}
+    return Protocol(**{**ours, "source": f"{ours['source']}; {LEO_CODE}"}, outer=outer, **options)

@@ -43,6 +43,8 @@ class LEO(MetaLearner):
         Weights of the three penalties.
     second_order : bool
         Whether derivatives flow through the inner gradients, as published.
+    first_step_sizes : (float, float)
+        Of codes and of weights, where learning them starts; those of the published code.
     network : dict, default=None
 
     References
@@ -69,6 +71,7 @@ class LEO(MetaLearner):
         encoder_share=0.1,
         orthogonality_share=0.1,
         second_order=True,
+        first_step_sizes=(1.0, 1e-3),
         network=None,
     ):
         super().__init__(network)
@@ -76,11 +79,13 @@ class LEO(MetaLearner):
         self.n_latent_steps, self.n_weight_steps = n_latent_steps, n_weight_steps
         self.kl_share, self.encoder_share = kl_share, encoder_share
         self.orthogonality_share = orthogonality_share
+        self.first_step_sizes = first_step_sizes
 
     def init_params(self, seed):
         """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
         generator = torch.Generator().manual_seed(seed)
         n_features, n_latent = self.backbone.n_features, self.n_latent
+        latent_lr, weight_lr = self.first_step_sizes
         return {
             **self.backbone.init_params(seed),
             "encoder": uniform(generator, n_features, n_latent, fan_in=n_features),
@@ -89,8 +94,8 @@ class LEO(MetaLearner):
             **linear_params(generator, "relation1", 2 * n_latent, 2 * n_latent),
             **linear_params(generator, "relation2", 2 * n_latent, 2 * n_latent),
             "decoder": uniform(generator, n_latent, 2 * n_features, fan_in=n_latent),
-            "log_latent_lr": torch.tensor(0.0),
-            "log_weight_lr": torch.tensor(math.log(1e-3)),
+            "log_latent_lr": torch.tensor(math.log(latent_lr)),
+            "log_weight_lr": torch.tensor(math.log(weight_lr)),
         }
 
     def draw_chance(self, episodes, generator):
