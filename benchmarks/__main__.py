@@ -482,9 +482,10 @@ def _print_few_shot(figures):
     import pandas as pd
 
     scores = [name for name in ("mse", "accuracy") if name in figures]
-    names = (*scores, "ci95", "iterations", "published_iterations", "seconds")
+    names = (*scores, "ci95", "episodes", "diverged", "iterations", "published_iterations")
     print(pd.DataFrame(figures["curve"]).to_string(index=False))
-    print({name: figures[name] for name in names})
+    print({name: figures[name] for name in (*names, "seconds")})
+    print("published:", figures["published"] or "no figure that was checked")
 
 
 if __name__ == "__main__":

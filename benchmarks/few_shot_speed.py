@@ -1,4 +1,10 @@
-"""How fast MAML is meta-trained: tasks batched by vmap against a plain loop with autograd."""
+"""How fast MAML is meta-trained: tasks batched by vmap against a plain loop with autograd.
+
+The loop stands in for learn2learn, which cannot be compared here: what pip finds is 0.2.0 of 2023,
+as source, and that does not build with Python 3.11 (``longintrepr.h: No such file or directory``;
+https://github.com/learnables/learn2learn/issues/413). Like learn2learn, the loop takes one task
+after the other and differentiates through ``torch.autograd.grad``.
+"""
 
 import time
 
@@ -51,6 +57,7 @@ def main(*, file=None, networks=("mlp",), seconds=5.0, repeats=3, n_threads=1, d
 
 
 def print_figures(figures):
+    print("loop: task by task with torch.autograd.grad, for learn2learn, which does not build")
     print(pd.DataFrame(figures["rows"]).to_string(index=False))
 
 

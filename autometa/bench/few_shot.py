@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autometa.bench._few_shot_protocols import find_protocol
+from autometa.bench._few_shot_protocols import find_protocol, find_published
 from autometa.exceptions import InvalidInputError
 
 __all__ = ["few_shot", "find_protocol"]
@@ -68,8 +68,9 @@ def few_shot(
     Returns
     -------
     dict
-        ``mse`` or ``accuracy`` (in percent), half the width of its 95 % interval, ``iterations``,
-        ``seconds`` of training, the ``curve`` and what was run.
+        ``mse`` or ``accuracy`` (in percent), half the width of its 95 % interval, how many test
+        episodes ``diverged``, ``iterations``, ``seconds`` of training, the ``curve`` and what was
+        run; ``published`` is the published figure with its source, or None.
     """
     from autometa.metalearners import METALEARNERS
     from autometa.metatraining import Budget, OuterStep, meta_train
@@ -122,6 +123,14 @@ def few_shot(
     found = _test(tested, params, source.test("test", TEST_SEED), n_test_episodes, device)
     return {
         **found,
+        "published": find_published(
+            learner,
+            data,
+            n_ways=n_ways,
+            n_shots=n_shots,
+            network=config["network"]["kind"],
+            n_inner_steps=getattr(tested, "n_inner_steps", None),
+        ),
         "iterations": progress["n_steps"],
         "published_iterations": protocol.n_iterations,
         "seconds": round(progress["elapsed_s"], 1),

@@ -103,9 +103,10 @@ def run(
         print_line(f"iteration {point['n_steps']}, {point['elapsed_s']} s: {_score(point)}")
     typer.echo(
         f"{learner} on {data}: {_score(found)} +- {found['ci95']} on {found['episodes']} new "
-        f"episodes, after {found['iterations']} of {found['published_iterations']} iterations in "
-        f"{found['seconds']} s"
+        f"episodes, of which {found['diverged']} diverged, after {found['iterations']} of "
+        f"{found['published_iterations']} iterations in {found['seconds']} s"
     )
+    typer.echo(_published(found["published"]))
 
 
 @contextmanager
@@ -123,6 +124,13 @@ def _ended_by_ctrl_c(seen):
         yield is_stopped
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _published(found):
+    if found is None:
+        return "published: no figure that was checked"
+    interval = f" +- {found['ci95']}" if found["ci95"] else ""
+    return f"published: {_score(found)}{interval} ({found['source']})"
 
 
 def _score(found):

@@ -24,10 +24,14 @@ class LEO(MetaLearner):
     moved (so that the encoder learns to start there) and the correlation of the decoder's rows.
 
     Departures from the paper: its features come from a pretrained residual network and are
-    frozen, ours are meta-trained along, so that no other data are needed; its L2 penalty is left
-    to the outer optimiser's weight decay; numbers have one code, of pairs of rows together with
-    their targets (the paper decodes a whole network for them). Samples and dropout come from the
-    outer loop (:meth:`draw_chance`); adapting without them takes the means.
+    frozen, ours are meta-trained along, so that no other data are needed; its L2 penalty on
+    encoder, relation network and decoder is the outer optimiser's weight decay, which every
+    learner has and which reaches all parameters (the few-shot schedules take the published
+    strength); numbers have one code, of pairs of rows together with their targets, and a head is
+    decoded for them too, so that one decoder serves both (the paper decodes a whole network); of
+    a table at most :data:`MAX_PAIRED_ROWS` rows are paired, since pairs grow with their square.
+    Samples and dropout come from the outer loop (:meth:`draw_chance`); adapting without them takes
+    the means.
 
     Parameters
     ----------
@@ -39,6 +43,8 @@ class LEO(MetaLearner):
         Weights of the three penalties.
     second_order : bool
         Whether derivatives flow through the inner gradients, as published.
+    first_step_sizes : (float, float)
+        Of codes and of weights, where learning them starts; those of the published code.
     network : dict, default=None
 
     References
@@ -65,6 +71,7 @@ class LEO(MetaLearner):
         encoder_share=0.1,
         orthogonality_share=0.1,
         second_order=True,
+        first_step_sizes=(1.0, 1e-3),
         network=None,
     ):
         super().__init__(network)
@@ -72,11 +79,13 @@ class LEO(MetaLearner):
         self.n_latent_steps, self.n_weight_steps = n_latent_steps, n_weight_steps
         self.kl_share, self.encoder_share = kl_share, encoder_share
         self.orthogonality_share = orthogonality_share
+        self.first_step_sizes = first_step_sizes
 
     def init_params(self, seed):
         """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
         generator = torch.Generator().manual_seed(seed)
         n_features, n_latent = self.backbone.n_features, self.n_latent
+        latent_lr, weight_lr = self.first_step_sizes
         return {
             **self.backbone.init_params(seed),
             "encoder": uniform(generator, n_features, n_latent, fan_in=n_features),
@@ -85,8 +94,8 @@ class LEO(MetaLearner):
             **linear_params(generator, "relation1", 2 * n_latent, 2 * n_latent),
             **linear_params(generator, "relation2", 2 * n_latent, 2 * n_latent),
             "decoder": uniform(generator, n_latent, 2 * n_features, fan_in=n_latent),
-            "log_latent_lr": torch.tensor(0.0),
-            "log_weight_lr": torch.tensor(math.log(1e-3)),
+            "log_latent_lr": torch.tensor(math.log(latent_lr)),
+            "log_weight_lr": torch.tensor(math.log(weight_lr)),
         }
 
     def draw_chance(self, episodes, generator):

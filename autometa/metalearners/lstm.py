@@ -26,11 +26,14 @@ class LSTMLearner(GradientLearner):
     weight, the gate before and the hidden state of an LSTM that reads gradient and loss. The
     first weights, the cell's first state, are learned.
 
-    Departures from the paper: every step reads the whole support, the paper's a batch of it;
-    batch normalisation uses the statistics at hand, the paper's keeps running ones during
-    meta-training; on tables the first weights are proposed from the task's column statistics, and
-    the gates move those of which there are few (:data:`FEW`), since every one has an LSTM state;
-    classes are given slots at random.
+    Departures from the paper: every step reads the whole support (of a table the first 160 rows),
+    the paper's a batch of it, since adapting draws nothing; batch normalisation uses the
+    statistics at hand, since nothing is kept between calls, where the paper's keeps running ones
+    during meta-training; on tables the first weights are proposed from the task's column
+    statistics, since tables differ in their columns and classes, and the gates move those of which
+    there are few (:data:`FEW`), since every one has an LSTM state; classes are given slots at
+    random where the head has a column for each, so that no column stands for a place in the order
+    of classes.
 
     Parameters
     ----------

@@ -7,11 +7,14 @@ from autometa.networks import LOOKUP, ColumnStatisticsInitialiser, LookUpNetwork
 class MAML(GradientLearner):
     """Learn an initialisation that a few gradient steps adapt well.
 
-    Departures from the paper, each undone by an argument: step sizes are learned, for every
-    tensor one for classes and one for numbers (Antoniou, Edwards and Storkey, 2019), unless
-    ``step_size`` fixes one. On tables the initialisation is not one set of weights but a function
-    of the task's column statistics, and the loss before adapting counts too, so that the proposal
-    is useful as it is.
+    Departures from the paper: step sizes are learned, for every tensor one for classes and one
+    for numbers (Antoniou, Edwards and Storkey, 2019), since tensors of different roles need steps
+    of different sizes; ``step_size`` fixes one. On tables the initialisation is not one set of
+    weights but a function of the task's column statistics, since tables differ in their columns
+    and classes; the loss before adapting counts too, so that the proposal is useful as it is
+    (``unadapted_share``); the squared error is linear for outliers, so that one does not rule an
+    episode; and inner steps read at most the first 160 rows, since the cost of looking up grows
+    with their cube.
 
     Parameters
     ----------

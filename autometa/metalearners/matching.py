@@ -15,8 +15,9 @@ class MatchingNetwork(MetaLearner):
     """Predict the labels of the support rows that are similar by cosine.
 
     Departures from the paper: numbers, which it does not treat, are predicted by the same
-    attention; on tables similarities have a learned scale. Full context embeddings read at most
-    :data:`MAX_SEQUENCE_ROWS` rows of a table.
+    attention; on tables similarities have a learned scale, since cosines within [-1, 1] leave
+    attention over many rows almost even. Full context embeddings read at most
+    :data:`MAX_SEQUENCE_ROWS` rows of a table, since an LSTM reads them one after the other.
 
     Parameters
     ----------

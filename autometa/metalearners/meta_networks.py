@@ -30,10 +30,11 @@ class MetaNetworks(MetaLearner):
 
     Departures from the paper: of the base network the head alone has fast weights, since batch
     normalisation ties the rows that would each need other ones below it; the rows that the LSTM
-    reads are the first of the support, which stand in random order; classes are given slots at
-    random, up to ``n_slots``; numbers have a slot of their own; on tables, whose weights are
-    proposed, both networks have one initialiser each, fast weights are added to the slow ones
-    (:data:`FEW`), and at most ``max_rows`` rows are stored.
+    reads are the first of the support, which stand in random order, since adapting draws nothing;
+    classes are given slots at random, up to ``n_slots``, since the head has a fixed number of
+    columns; numbers have a slot of their own, since they are no class; on tables, whose weights
+    are proposed, both networks have one initialiser each, fast weights are added to the slow ones
+    (:data:`FEW`), and at most ``max_rows`` rows are stored, since each is stored with a head.
 
     Parameters
     ----------

@@ -8,9 +8,11 @@ from autometa.metalearners.maml import MAML
 class MetaSGD(MAML):
     """Learn an initialisation together with the direction and size of one step from it.
 
-    Departures from the paper: the number of steps is free; and on tables, whose weights depend
-    on the number of columns and classes, all columns share their step sizes, and so do all
-    classes, with one set for classes and one for numbers.
+    Departures from the paper: the number of steps is free, since more rows may allow for more of
+    them; the default is the paper's one step. On tables, whose weights depend on the number of
+    columns and classes, all columns share their step sizes, and so do all classes, with one set
+    for classes and one for numbers; and there the departures of
+    :class:`~autometa.metalearners.MAML` on tables are made here too.
 
     Parameters
     ----------

@@ -14,12 +14,14 @@ class Reptile(GradientLearner):
     The outer direction is ``proposed - adapted``, averaged over tasks. Training sees support and
     query as one set of labelled rows, as published; only the support is there at the test.
 
-    Departures from the paper: where a network proposes the weights for a table, the direction is
-    pulled back to its parameters by the transposed Jacobian of the proposal, the gradient of half
-    the squared distance between proposed and adapted weights (with plain networks this is the
-    paper's direction itself). Mini-batches go through the rows in their given order, again and
-    again, since adapting draws nothing. The inner Adam, of ``beta1 = 0``, starts its second moment
-    anew for every task; the published code carries it on.
+    Departures from the paper: where a network proposes the weights for a table, whose shapes
+    differ from table to table, the direction is pulled back to its parameters by the transposed
+    Jacobian of the proposal, the gradient of half the squared distance between proposed and
+    adapted weights (with plain networks this is the paper's direction itself). Mini-batches go
+    through the rows in their given order, again and again, since adapting draws nothing. The inner
+    Adam, of ``beta1 = 0``, starts its second moment anew for every task, since adapting keeps
+    nothing and tasks are adapted side by side; the published code carries it on from one to the
+    next.
 
     Parameters
     ----------

@@ -19,9 +19,12 @@ class SNAIL(MetaLearner):
     temporal convolutions, attention; every one adds channels to its input. Temporal convolutions
     have two taps, the dilations 2, 4, ... up to the length of the sequence, and gates.
 
-    Departures from the paper: classes are given slots at random, up to ``n_slots``; numbers have an
-    input and an output of their own; on tables the sequence is the first ``max_rows`` support rows,
-    which stand in random order, and the default ``width`` is smaller.
+    Departures from the paper: classes are given slots at random, up to ``n_slots``, since labels
+    are inputs of a fixed length; numbers have an input and an output of their own, since they are
+    no class; on tables the sequence is the first ``max_rows`` support rows, which stand in random
+    order, since layers are made for a longest sequence; and there the default ``width`` is
+    smaller, since more rows and slots than the paper's mean more layers and channels, and so more
+    time.
 
     Parameters
     ----------

@@ -1,12 +1,15 @@
 """The benchmark of meta-learners on the data of their papers; tiny runs."""
 
+import importlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from autometa.bench import few_shot, find_protocol
+from autometa.bench._few_shot_protocols import LEO_L2, find_published
 from autometa.cli import app
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners import METALEARNERS
@@ -37,23 +40,41 @@ def test_every_learner_runs_on_sinusoids(learner):
     found = few_shot(learner, "sinusoid", n_iterations=2, n_test_episodes=10)
 
     assert found["iterations"] == 2 and found["episodes"] == 10
-    assert np.isfinite(found["mse"])
+    assert found["skipped"] == found["diverged"] == 0
+    assert found["mse"] < 100
 
 
-@pytest.mark.parametrize("network", ["mlp", "convolutional"])
-@pytest.mark.parametrize("learner", ["first_order_maml", "reptile", "snail"])
-def test_learners_run_on_omniglot(learner, network, omniglot_file):
-    found = few_shot(
-        learner,
-        "omniglot",
-        n_ways=3,
-        network=network,
-        n_iterations=1,
-        n_test_episodes=2,
-        file=omniglot_file,
-    )
+@pytest.fixture
+def make_schedules_small(monkeypatch):
+    """Let schedules take a small network, and fewer tasks, classes and steps."""
+    module = importlib.import_module("autometa.bench.few_shot")
 
-    assert 0 <= found["accuracy"] <= 100
+    def make(**sizes):
+        def find_small(*arguments, **options):
+            protocol = find_protocol(*arguments, **options)
+            test = {name: 2 if name == "n_inner_steps" else v for name, v in protocol.test.items()}
+            network = {**protocol.network, **sizes}
+            return replace(protocol, batch_size=2, n_ways=None, network=network, test=test)
+
+        monkeypatch.setattr(module, "find_protocol", find_small)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("network", "sizes"), [("mlp", {"hidden": [2]}), ("convolutional", {"n_filters": 4})]
+)
+@pytest.mark.parametrize("learner", NAMES)
+def test_every_learner_runs_on_omniglot(
+    learner, network, sizes, omniglot_file, make_schedules_small
+):
+    make_schedules_small(**sizes)
+    options = {"n_ways": 3, "network": network, "file": omniglot_file}
+
+    found = few_shot(learner, "omniglot", n_iterations=1, n_test_episodes=2, **options)
+
+    assert (found["iterations"], found["skipped"], found["episodes"]) == (1, 0, 10)
+    assert 0 <= found["accuracy"] <= 100 and found["diverged"] == 0
 
 
 @pytest.mark.parametrize("learner", NAMES)
@@ -71,6 +92,40 @@ def test_mamls_schedule_on_sinusoids_is_the_published_one():
     assert protocol.learner == {"step_size": 0.01}
     assert (protocol.n_iterations, protocol.batch_size) == (70_000, 25)
     assert protocol.outer["weight_decay"] == 0 and protocol.outer["schedule"] == "constant"
+
+
+@pytest.mark.parametrize("learner", NAMES)
+def test_leo_alone_decays_weights_by_the_strength_of_its_code(learner):
+    one, five = (
+        find_protocol(learner, "omniglot", n_ways=5, n_shots=n).outer["weight_decay"]
+        for n in (1, 5)
+    )
+    on_sinusoids = find_protocol(learner, "sinusoid", n_shots=5).outer["weight_decay"]
+
+    expected = (LEO_L2[1], LEO_L2[5], 1e-8) if learner == "leo" else (0, 0, 0)
+    assert (one, five, on_sinusoids) == expected
+
+
+@pytest.mark.parametrize(
+    ("learner", "data", "options", "expected"),
+    [
+        ("maml", "sinusoid", {"n_shots": 5}, {"mse": 1.13, "ci95": 0.18}),
+        ("maml", "sinusoid", {"n_shots": 5, "n_inner_steps": 10}, None),
+        ("maml", "sinusoid", {"n_shots": 10}, None),
+        ("maml", "omniglot", {"network": "mlp"}, {"accuracy": 89.7, "ci95": None}),
+        ("maml", "omniglot", {}, {"accuracy": 98.7, "ci95": 0.4}),
+        ("reptile", "omniglot", {"n_ways": 20}, {"accuracy": 89.43, "ci95": 0.14}),
+        ("protonet", "omniglot", {"network": "mlp"}, None),
+        ("gnn", "omniglot", {}, None),
+    ],
+)
+def test_published_figures_are_those_of_the_same_test(learner, data, options, expected):
+    found = find_published(learner, data, **options)
+
+    if expected is None:
+        assert found is None
+    else:
+        assert found.pop("source") and found == expected
 
 
 def test_training_resumes_to_the_same_figures(tmp_path):
@@ -117,8 +172,21 @@ def test_the_command_prints_figures(tmp_path):
 
     assert shown.exit_code == 0, shown.output
     found = json.loads(shown.stdout)
-    assert found["iterations"] == 2 and found["mse"] > 0
-    assert "mean squared error" in CliRunner().invoke(app, command).output
+    assert found["iterations"] == 2 and found["mse"] > 0 and found["published"] is None
+    text = CliRunner().invoke(app, command).output
+    assert "mean squared error" in text and "published: no figure" in text
+
+
+def test_the_command_prints_the_published_figure_and_how_many_episodes_diverged():
+    command = ["bench", "few-shot", "--learner", "maml", "--iterations", "2", "--episodes", "10"]
+
+    shown = CliRunner().invoke(app, [*command, "--json"])
+
+    found = json.loads(shown.stdout)
+    assert found["published"]["mse"] == 1.13 and "Meta-SGD" in found["published"]["source"]
+    text = CliRunner().invoke(app, command).stdout
+    assert f"10 new episodes, of which {found['diverged']} diverged" in text
+    assert "published: mean squared error 1.130 +- 0.18 (Li, Zhou" in text
 
 
 def test_the_help_shows_examples():

@@ -25,6 +25,17 @@ def test_the_command_prints_error_and_iterations():
     )
 
     assert found["mse"] > 0 and found["iterations"] == 2
+    assert found["published"]["mse"] == 1.13
+
+
+def test_the_table_says_how_many_episodes_diverged_and_what_was_published():
+    command = ["few_shot", "--learner", "maml", "--iterations", "2", "--episodes", "10"]
+
+    shown = CliRunner().invoke(app, command)
+
+    assert shown.exit_code == 0, shown.output
+    assert "'diverged': 0" in shown.stdout
+    assert "1.13" in shown.stdout.partition("published:")[2]
 
 
 def test_batched_and_looped_tasks_give_the_same_gradient():

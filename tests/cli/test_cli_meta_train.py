@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
 from autometa.cli import meta_train
+from autometa.knowledge import Initialisation
 from autometa.metatraining import is_meta_dev
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +87,17 @@ def test_it_writes_checkpoints_and_knowledge_that_fit_uses(
         *("--knowledge", folder, "--out", tmp_path / "model"),
     )
     assert fitted.exit_code == 0, fitted.stderr
+
+
+def test_another_learner_is_trained_by_its_name(make_corpus, train, tmp_path):
+    result = train(make_corpus([*TRAINED, HELD_OUT]), "--learner", "reptile", n_steps=1)
+
+    assert result.exit_code == 0, result.stderr
+    found = Initialisation.load(tmp_path / "knowledge")
+    first = found.learner.init_params(0)
+    assert found.learner_name == "reptile"
+    assert any(not torch.equal(param, first[name]) for name, param in found.params.items())
+    assert re.search(r"step 1, 0:\d\d:\d\d: loss on held-out tables classes", result.stderr)
 
 
 def test_a_budget_that_is_used_up_changes_nothing_until_it_grows(make_corpus, train, tmp_path):

@@ -17,12 +17,21 @@ TINY = {
     "meta_networks": {"n_samples": 2, "n_hidden": 3},
     "gnn": {"n_features": 4, "n_layers": 1},
 }
-#: Kinds of network; the first reads tables, the second images as rows, the last as images.
+#: Kinds of network; the first two read tables, the third images as rows, the last as images.
 NETWORKS = {
+    "look_up": {
+        "kind": "look_up",
+        "n_hidden": 6,
+        "n_token": 8,
+        "n_layers": 1,
+        "n_heads": 2,
+        "n_key": 3,
+    },
     "columns": {"kind": "columns", "n_hidden": 6, "n_token": 8, "n_layers": 1},
     "mlp": {"kind": "mlp", "n_inputs": 16, "hidden": [6, 5]},
     "convolutional": {"kind": "convolutional", "n_filters": 4, "n_blocks": 2, "image_size": 4},
 }
+TABLES = ("look_up", "columns")
 #: Learners that have class slots of their own, beside those of a head.
 WITH_SLOTS = ("snail", "meta_networks", "gnn")
 #: Learners that move a head of the network, which on arrays has a slot for every class.
@@ -37,7 +46,7 @@ def make_any_learner():
         from autometa.metalearners import METALEARNERS
 
         network = dict(NETWORKS[kind])
-        if kind != "columns" and name in WITH_HEAD:
+        if kind not in TABLES and name in WITH_HEAD:
             network |= {"n_slots": n_slots, "head": head}
         if name in WITH_SLOTS:
             options = {"n_slots": n_slots, **options}
@@ -53,7 +62,7 @@ def make_any_episode(make_episode):
     def make(kind, seed=0, *, n_classes=3, n_shots=2, n_query=6, double=True):
         from autometa.episodes import Episode, make_array_rows
 
-        if kind == "columns":
+        if kind in TABLES:
             n_support = 12 if n_classes is None else n_classes * n_shots * 2
             return make_episode(
                 seed, n_support, n_query, n_columns=3, n_classes=n_classes, double=double

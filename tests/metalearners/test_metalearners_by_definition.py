@@ -1,5 +1,6 @@
 """Each algorithm against its formula, written out with plain autograd and loops."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
@@ -65,6 +66,26 @@ def descend(weights, names, rows, lr, *, create_graph):
         for name, grad in zip(names, grads, strict=True)
     }
     return {**weights, **moved}
+
+
+def seen(x):
+    """Size and sign of numbers, as Andrychowicz et al. give them to an LSTM."""
+    large = x.abs() >= torch.e**-10
+    first = torch.where(large, x.abs().clamp(min=1e-30).log() / 10, torch.tensor(-1.0).double())
+    second = torch.where(large, x.sign(), torch.e**10 * x)
+    return torch.stack([first, second], -1)
+
+
+def lstm_step(params, name, inputs, hidden, cell):
+    gates = torch.cat([inputs, hidden], 1) @ params[f"{name}.weight"] + params[f"{name}.bias"]
+    i, f, o, g = gates.chunk(4, dim=1)
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+def part_of(params, part):
+    """Weights of one of several networks."""
+    return {n.removeprefix(f"{part}."): p for n, p in params.items() if n.startswith(f"{part}.")}
 
 
 def meta_grad(learner, params, episode):
@@ -222,6 +243,33 @@ def test_the_lstm_over_the_support_is_torchs(start):
     torch.testing.assert_close(memory, hidden + outputs[:, :5] + outputs[:, 5:])
 
 
+def test_rows_to_predict_read_the_support_by_an_lstm_with_attention(start):
+    learner, params, episode = start(MatchingNetwork, full_context=True, n_reads=3)
+    state = learner.adapt(params, episode.support, **CLASSES)
+
+    found = learner.predict(params, state, episode.support, episode.query, **CLASSES)
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    def softmax(x):
+        return np.exp(x) / np.exp(x).sum()
+
+    memory, target = state["memory"].numpy(), episode.support["target"].numpy()
+    weight, bias = (params[f"reading_lstm.{part}"].numpy() for part in ("weight", "bias"))
+    for i, embedded in enumerate(embed(params, episode.query).numpy()):
+        hidden, cell = embedded, np.zeros(5)
+        for _ in range(3):
+            read = softmax(memory @ hidden) @ memory
+            gates = np.concatenate([embedded, read, hidden]) @ weight + bias
+            take, keep, show, new = np.split(gates, 4)
+            cell = sigmoid(keep) * cell + sigmoid(take) * np.tanh(new)
+            hidden = sigmoid(show) * np.tanh(cell) + embedded
+        lengths = np.linalg.norm(memory, axis=1) * np.linalg.norm(hidden)
+        expected = np.log(softmax(memory @ hidden / lengths) @ target)
+        np.testing.assert_allclose(found[i].numpy(), expected, rtol=1e-6)
+
+
 def test_full_context_embeddings_change_predictions(start):
     found = []
     for n_reads in (0, 3):
@@ -289,11 +337,8 @@ def test_leo_samples_while_it_is_meta_trained_only(start):
     assert first != learner.meta_grad(params, episodes)[1].item()
 
 
-def test_the_lstm_learner_is_its_cell_written_out(start):
-    learner, params, episode = start(LSTMLearner, n_inner_steps=3, n_hidden=4)
-
-    found = learner.adapt(params, episode.support, **CLASSES)
-
+def adapt_by_gates(params, support):
+    """Three steps of the LSTM meta-learner, weight by weight; gradients and losses are numbers."""
     names = ["layer0", "layer0_bias", "layer1", "layer1_bias", "head", "head_bias"]
     weights = {name: params[name] for name in names}
     weights["head"], weights["head_bias"] = params["head"][:, :3], params["head_bias"][:3]
@@ -303,24 +348,15 @@ def test_the_lstm_learner_is_its_cell_written_out(start):
         for name, w in weights.items()
     }  # fmt: skip
 
-    def seen(x):
-        large = x.abs() >= torch.e**-10
-        first = torch.where(large, x.abs().clamp(min=1e-30).log() / 10, torch.tensor(-1.0).double())
-        second = torch.where(large, x.sign(), torch.e**10 * x)
-        return torch.stack([first, second], -1)
-
     for _ in range(3):
         own = leaves(weights)
-        loss = loss_of(own, episode.support)
+        loss = loss_of(own, support)
         grads = dict(zip(own, torch.autograd.grad(loss, own.values()), strict=True))
         for name, weight in weights.items():
             hidden, cell, take, keep = state[name]
             grad, flat = grads[name].flatten(), weight.flatten()
-            inputs = torch.cat([seen(grad), seen(loss.detach()).expand(len(flat), 2), hidden], 1)
-            gates = inputs @ params["lstm.reader.weight"] + params["lstm.reader.bias"]
-            i, f, o, g = gates.chunk(4, dim=1)
-            cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
-            hidden = o.sigmoid() * cell.tanh()
+            inputs = torch.cat([seen(grad), seen(loss.detach()).expand(len(flat), 2)], 1)
+            hidden, cell = lstm_step(params, "lstm.reader", inputs, hidden, cell)
             both = []
             for gate, before in (("input_gate", take), ("forget_gate", keep)):
                 inputs = torch.cat([hidden, torch.stack([flat, before], 1)], 1)
@@ -329,8 +365,30 @@ def test_the_lstm_learner_is_its_cell_written_out(start):
             take, keep = both
             weights[name] = (keep * flat - take * grad).view(weight.shape)
             state[name] = [hidden, cell, take, keep]
-    for name in names:
-        torch.testing.assert_close(found[name], weights[name])
+    return weights
+
+
+def test_the_lstm_learner_is_its_cell_written_out(start):
+    learner, params, episode = start(LSTMLearner, n_inner_steps=3, n_hidden=4)
+
+    found = learner.adapt(params, episode.support, **CLASSES)
+
+    for name, weight in adapt_by_gates(params, episode.support).items():
+        torch.testing.assert_close(found[name], weight)
+
+
+def test_the_lstm_learners_gradient_holds_gradients_and_losses_constant(start):
+    learner, params, episode = start(LSTMLearner, n_inner_steps=3, n_hidden=4)
+    grads, loss = meta_grad(learner, params, episode)
+    full, _, _ = start(LSTMLearner, n_inner_steps=3, n_hidden=4, second_order=True)
+
+    own = leaves(params)
+    weights = adapt_by_gates(own, episode.support)
+    assert_grads(grads, loss, loss_of(weights, episode.query), own)
+
+    others, same_loss = meta_grad(full, params, episode)
+    torch.testing.assert_close(loss, same_loss)
+    assert any(not torch.allclose(grads[n], others[n], rtol=1e-3, atol=0) for n in grads)
 
 
 def test_the_lstm_learner_starts_with_small_steps_that_forget_little(start):
@@ -421,12 +479,71 @@ def test_the_adjacency_has_no_loops_and_sums_to_one(start):
     assert found.diagonal(dim1=1, dim2=2).max() < 1e-9 and found[..., 4].max() < 1e-9
 
 
+def test_a_layer_of_the_graph_network_is_that_of_the_paper(start):
+    learner, params, episode = start(GraphNetwork, n_features=4, n_layers=1)
+    state = learner.adapt(params, episode.support, **CLASSES)
+
+    found = learner.predict(params, state, episode.support, episode.query, **CLASSES)
+
+    def normalised(name, channels):
+        gain, shift = params[f"{name}.gain"], params[f"{name}.shift"]
+        channels = functional.batch_norm(channels, None, None, gain, shift, training=True)
+        return functional.leaky_relu(channels)
+
+    def adjacency(layer, nodes):
+        # a perceptron of the absolute difference of two nodes, then a softmax over neighbours
+        pairs = (nodes[:, :, None] - nodes[:, None]).abs().permute(0, 3, 1, 2)
+        for i in range(4):
+            name = f"gnn.adjacency{layer}.{i}"
+            kernel = params[f"{name}.weight"].T[:, :, None, None]
+            pairs = normalised(name, functional.conv2d(pairs, kernel))
+        kernel = params[f"gnn.adjacency{layer}.out"].T[:, :, None, None]
+        scores = functional.conv2d(pairs, kernel)[:, 0]
+        return scores.masked_fill(torch.eye(scores.shape[1]).bool(), -torch.inf).softmax(2)
+
+    def both(layer, nodes):
+        # the paper's operators: the identity and the learned adjacency
+        return torch.cat([nodes, torch.bmm(adjacency(layer, nodes), nodes)], dim=2)
+
+    # labels are one-hot, of the row to predict even; five slots and one place for numbers
+    labels = functional.pad(episode.support["target"], (0, 3))
+    support = torch.cat([embed(params, episode.support), labels], dim=1)
+    unknown = torch.tensor([1 / 3, 1 / 3, 1 / 3, 0, 0, 0]).double()
+    graphs = torch.stack(
+        [
+            torch.cat([torch.cat([row, unknown])[None], support])
+            for row in embed(params, episode.query)
+        ]
+    )
+    mixed = (both(0, graphs) @ params["gnn.mix0.weight"]).transpose(1, 2)
+    graphs = torch.cat([graphs, normalised("gnn.mix0", mixed).transpose(1, 2)], dim=2)
+    outputs = both(1, graphs)[:, 0] @ params["gnn.out.weight"] + params["gnn.out.bias"]
+    torch.testing.assert_close(found, outputs[:, :3], rtol=1e-6, atol=1e-6)
+
+
+def test_meta_networks_make_fast_weights_from_a_sequence_of_gradients(start):
+    learner, params, episode = start(MetaNetworks, n_hidden=3, n_samples=4)
+
+    state = learner.adapt(params, episode.support, **CLASSES)
+
+    slow = part_of(params, "representation")
+    for name in ("layer0", "layer0_bias", "layer1", "layer1_bias"):
+        hidden = cell = torch.zeros(slow[name].numel(), 3).double()
+        for i in range(4):
+            row = {key: episode.support[key][i : i + 1] for key in ("X", "target")}
+            own = leaves({name: slow[name]})
+            (grad,) = torch.autograd.grad(loss_of({**slow, **own}, row), own.values())
+            hidden, cell = lstm_step(params, "sequence_learner", seen(grad.flatten()), hidden, cell)
+        made = hidden @ params["sequence_out.weight"] + params["sequence_out.bias"]
+        torch.testing.assert_close(state[f"fast.{name}"].flatten(), made.squeeze(1))
+
+
 def test_meta_networks_store_what_they_make_of_every_rows_gradient(start):
     learner, params, episode = start(MetaNetworks, n_hidden=3)
 
     state = learner.adapt(params, episode.support, **CLASSES)
 
-    base = {n.removeprefix("base."): p for n, p in params.items() if n.startswith("base.")}
+    base = part_of(params, "base")
     own = {"head": base["head"], "head_bias": base["head_bias"]}
     for i in range(6):
         rows = {name: episode.support[name][i : i + 1] for name in ("X", "target")}
@@ -434,22 +551,12 @@ def test_meta_networks_store_what_they_make_of_every_rows_gradient(start):
         loss = loss_of({**base, **row_own}, rows)
         head_grad, bias_grad = torch.autograd.grad(loss, row_own.values())
         grads = torch.cat([head_grad, bias_grad.unsqueeze(0)])
-        seen = torch.stack(
-            [
-                torch.where(
-                    grads.abs() >= torch.e**-10,
-                    grads.abs().clamp(min=1e-30).log() / 10,
-                    torch.tensor(-1.0).double(),
-                ),
-                torch.where(grads.abs() >= torch.e**-10, grads.sign(), torch.e**10 * grads),
-            ],
-            -1,
-        )
+        made = seen(grads)
         for layer in range(3):
             name = f"weight_learner{layer}"
-            seen = seen @ params[f"{name}.weight"] + params[f"{name}.bias"]
-            seen = seen.relu() if layer < 2 else seen
-        torch.testing.assert_close(state["fast_heads"][i], seen.squeeze(-1))
+            made = made @ params[f"{name}.weight"] + params[f"{name}.bias"]
+            made = made.relu() if layer < 2 else made
+        torch.testing.assert_close(state["fast_heads"][i], made.squeeze(-1))
 
 
 def test_meta_networks_read_fast_heads_by_cosine(start):
@@ -458,13 +565,8 @@ def test_meta_networks_read_fast_heads_by_cosine(start):
 
     found = learner.predict(params, state, episode.support, episode.query, **CLASSES)
 
-    base = {n.removeprefix("base."): p for n, p in params.items() if n.startswith("base.")}
-    fast = {n.removeprefix("fast."): p for n, p in state.items() if n.startswith("fast.")}
-    slow = {
-        n.removeprefix("representation."): p
-        for n, p in params.items()
-        if n.startswith("representation.")
-    }
+    base, slow = (part_of(params, part) for part in ("base", "representation"))
+    fast = part_of(state, "fast")
     hidden = episode.query["X"].flatten(1)
     for layer in ("layer0", "layer1"):
         hidden = sum((hidden @ w[layer] + w[f"{layer}_bias"]).relu() for w in (slow, fast))

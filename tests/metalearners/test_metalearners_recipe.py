@@ -1,9 +1,11 @@
 """The recipe in CONTRIBUTING.md, followed: its learner keeps what all learners promise."""
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+import test_metalearners_contract as contract
 import torch
 
 from autometa.episodes import stack_episodes
@@ -12,12 +14,13 @@ from autometa.metalearners import METALEARNERS
 from autometa.metatraining import Budget, meta_train
 
 ROOT = Path(__file__).resolve().parents[2]
+PROMISES = {name: value for name, value in vars(contract).items() if name.startswith("test_")}
 
 
 @pytest.fixture(scope="module")
 def recipe():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    return text[text.index("## A new meta-learner") : text.index("## A new family")]
+    return text[text.index("## Adding one: a new meta-learner") : text.index("## A new family")]
 
 
 @pytest.fixture
@@ -38,6 +41,40 @@ def test_the_steps_are_numbered_and_the_files_they_name_are_there(recipe):
         assert any((ROOT / folder / name).is_file() for folder in folders), name
     for name in re.findall(r"\]\(([\w/-]+\.md)\)", recipe):
         assert (ROOT / name).is_file(), name
+
+
+def values_of(promise, option):
+    """Values that a promise is tested with besides learners and networks."""
+    for mark in promise.pytestmark:
+        if mark.name == "parametrize" and mark.args[0] == option:
+            return mark.args[1]
+    raise AssertionError(option)
+
+
+@pytest.mark.parametrize("kind", contract.KINDS)
+@pytest.mark.parametrize("promise", PROMISES)
+def test_its_learner_keeps_what_all_promise(
+    listed, make_any_learner, make_any_episode, promise, kind
+):
+    test = PROMISES[promise]
+    given = {
+        "name": listed,
+        "kind": kind,
+        "make_any_learner": make_any_learner,
+        "make_any_episode": make_any_episode,
+    }
+    asked = inspect.signature(test).parameters
+    for value in values_of(test, "n_classes") if "n_classes" in asked else [None]:
+        test(**{name: given.get(name, value) for name in asked})
+
+
+def test_both_pages_lead_to_the_recipe(recipe):
+    page = (ROOT / "autometa" / "metalearners" / "README.md").read_text("utf-8")
+
+    heading = recipe.splitlines()[0].removeprefix("## ")
+    anchor = heading.lower().replace(":", "").replace(" ", "-")
+    assert f"[{heading}](../../CONTRIBUTING.md#{anchor})" in page
+    assert "autometa/metalearners/README.md" in recipe
 
 
 @pytest.mark.parametrize("kind", ["columns", "mlp", "convolutional"])

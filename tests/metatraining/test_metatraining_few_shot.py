@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from autometa.episodes import Episode, make_array_rows, stack_episodes
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners import MAML
 from autometa.metatraining import Budget, ImageEpisodes, OuterStep, SinusoidEpisodes, meta_train
-from autometa.tasks import Task
+from autometa.tasks import Task, read_omniglot, sample_sinusoid_task
+
+OMNIGLOT = Path(__file__).parents[3] / "shared" / "fewshot" / "omniglot_28x28.npz"
 
 
 @pytest.fixture
@@ -85,6 +89,32 @@ def test_batches_are_functions_of_seed_and_number(images):
 def test_what_cannot_be_drawn_is_refused(images, options, message):
     with pytest.raises(InvalidInputError, match=message):
         make(images, **options)
+
+
+@pytest.mark.skipif(not OMNIGLOT.is_file(), reason="no Omniglot next to the checkout")
+def test_the_published_split_of_omniglot_has_as_many_characters_and_turned_classes():
+    tasks = {split: read_omniglot(OMNIGLOT, split) for split in ("train", "val", "test")}
+
+    episodes = ImageEpisodes(tasks["train"], n_ways=60, n_shots=5, n_query=15, batch_size=1, seed=0)
+
+    assert [len(task.classes) for task in tasks.values()] == [1028, 172, 423]
+    assert len(set().union(*(task.classes for task in tasks.values()))) == 1623
+    assert all(task.n_rows == 20 * len(task.classes) for task in tasks.values())
+    assert episodes.n_classes == 4112
+    assert episodes[0].support["X"].shape == (1, 300, 1, 28, 28)
+
+
+def test_an_episode_of_a_sinusoid_holds_the_rows_that_its_task_would_hold():
+    episodes = SinusoidEpisodes(n_shots=5, n_query=9, batch_size=1, seed=3)
+
+    for number in range(3):
+        task = sample_sinusoid_task(np.random.default_rng([3, number]), n_rows=14)
+        x, y = (
+            torch.cat([episodes[number].support[name][0], episodes[number].query[name][0]])
+            for name in ("X", "target")
+        )
+        np.testing.assert_allclose(x[:, 0], task.X["x"], rtol=1e-6)
+        np.testing.assert_allclose(y[:, 0], task.y, rtol=1e-5, atol=1e-6)
 
 
 def test_sinusoids_stay_within_the_published_ranges_and_are_sinusoids():

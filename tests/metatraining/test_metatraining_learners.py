@@ -15,35 +15,16 @@ DEV = next(name for name in "abcdefghijklmnopqrstuvwxyz" if is_meta_dev(name))
 TRAIN = [name for name in "abcdefghijklmnopqrstuvwxyz" if not is_meta_dev(name)]
 
 
-@pytest.fixture(scope="module")
-def trained(make_tasks):
-    """Meta-train each learner for two steps, once."""
-    done = {}
-
-    def train(name):
-        if name not in done:
-            done[name] = build_initialisation(
-                make_tasks(DEV, *TRAIN[:2]),
-                Budget(n_steps=2),
-                learner_name=name,
-                learner_config={"network": NETWORK},
-                batch_size=2,
-                n_workers=0,
-            )
-        return done[name]
-
-    return train
-
-
-ONE_OF_A_KIND = ("reptile", "protonet", "snail")
-SOME = [
-    name if name in ONE_OF_A_KIND else pytest.param(name, marks=pytest.mark.slow) for name in NAMES
-]
-
-
-@pytest.mark.parametrize("name", SOME)
-def test_a_learner_is_meta_trained_on_tables_and_kept(trained, name, tmp_path):
-    found = trained(name)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_learner_is_meta_trained_on_tables_and_kept(make_tasks, name, tmp_path):
+    found = build_initialisation(
+        make_tasks(DEV, *TRAIN[:2]),
+        Budget(n_steps=1),
+        learner_name=name,
+        learner_config={"network": NETWORK},
+        batch_size=2,
+        n_workers=0,
+    )
 
     first = found.learner.init_params(0)
     assert any(not torch.equal(param, first[key]) for key, param in found.params.items())
