@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from autometa import Knowledge, suggest
@@ -51,6 +52,23 @@ def test_programs_read_json(run, table, collected):
     )
 
 
+@pytest.mark.parametrize(("options", "first"), [([], "rbf"), (["--cost-exponent", 1], "sigmoid")])
+def test_cheap_ones_come_first_where_seconds_count(run, table, tmp_path, options, first):
+    configs = pd.DataFrame({"hp_kernel": ["rbf", "sigmoid", "poly"]})
+    rows = configs.assign(family="svm", score=[0.9, 0.88, 0.5], cost_s=[100.0, 1.0, 1.0])
+    scores = pd.concat([rows.assign(task=task) for task in "abcde"])
+    Knowledge.from_evaluations(scores, None).save(tmp_path / "costly")
+
+    result = run(
+        *("suggest", table, "--target", "y", "--family", "svm", "-n", 1, "--json"),
+        *("--knowledge", tmp_path / "costly", *options),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    [proposal] = json.loads(result.stdout)["proposals"]
+    assert proposal["config"] == {"kernel": first}
+
+
 def test_collecting_writes_what_is_suggested_from(run, table, make_corpus, tmp_path):
     corpus = make_corpus(["first", "second"])
     run(
@@ -75,6 +93,7 @@ def test_collecting_writes_what_is_suggested_from(run, table, make_corpus, tmp_p
     [
         (["--family", "svm"], "holds no evaluations of the family 'svm' (it has knn)"),
         (["--family", "knn", "-n", "0"], "-n"),
+        (["--family", "knn", "--cost-exponent", "-1"], "--cost-exponent"),
         (["--family", "knn", "--target", "w"], "'w'"),
         (["--family", "knn", "--knowledge", "nowhere"], "autometa collect"),
         (["--family", "no such family", "--knowledge", "default"], "autometa collect"),

@@ -3,6 +3,7 @@
 import pickle
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import optuna
@@ -13,7 +14,7 @@ from search.conftest import N_OTHERS, merit_of
 
 from autometa import Knowledge, MetaSampler
 from autometa.exceptions import ArtefactError, InvalidInputError
-from autometa.proposers import NearestTasksProposer, PortfolioProposer
+from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
 from autometa.search import _replay
 
 
@@ -135,13 +136,50 @@ def test_there_is_a_limit_to_proposals(make_sampler, monkeypatch):
     assert origins(study) == ["surrogate"] * 3 + ["sampler"] * 2
 
 
-def test_scores_of_another_metric_count_by_rank(make_sampler):
+@pytest.mark.parametrize(
+    "proposer",
+    [SurrogateProposer, partial(SurrogateProposer, cost_exponent=1.0)],
+    ids=["class", "partial"],
+)
+def test_scores_of_another_metric_count_by_rank(make_sampler, proposer):
     def values(transform):
-        study = optuna.create_study(direction="maximize", sampler=make_sampler())
+        sampler = make_sampler(proposer=proposer)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
         study.optimize(lambda trial: transform(objective(trial)), n_trials=10)
         return [trial.params["C"] for trial in study.trials]
 
     assert values(lambda score: score) == values(lambda score: 1e4 * score - 7e6)
+
+
+def test_a_partial_keeps_what_it_has_bound(make_sampler):
+    bound = partial(SurrogateProposer, by_rank=False)
+
+    values = []
+    for options in ({"proposer": bound}, {"by_rank": False}, {}):
+        study = optuna.create_study(direction="maximize", sampler=make_sampler(**options))
+        study.optimize(objective, n_trials=8)
+        values.append([trial.params["C"] for trial in study.trials])
+
+    assert values[0] == values[1] != values[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ({}, "rbf"),
+        ({"cost_exponent": 1.0}, "linear"),
+        ({"proposer": partial(SurrogateProposer, cost_exponent=1.0)}, "linear"),
+    ],
+    ids=["per trial", "per second", "partial"],
+)
+def test_what_is_cheap_and_nearly_as_good_comes_first_where_seconds_count(
+    costly_knowledge, options, first
+):
+    sampler = MetaSampler(family="svm", knowledge=costly_knowledge, **options)
+
+    asked = optuna.create_study(sampler=sampler).ask()
+
+    assert asked.suggest_categorical("kernel", ["rbf", "linear", "poly"]) == first
 
 
 def test_parallel_trials_get_different_proposals_also_from_another_worker(make_sampler, tmp_path):
@@ -384,6 +422,10 @@ def test_bad_input_is_told_with_the_way_out(knowledge, tmp_path):
         MetaSampler(family="svm", knowledge=knowledge, metafeatures={"rows": 3})
     with pytest.raises(InvalidInputError, match="base_sampler must be an optuna sampler"):
         MetaSampler(family="svm", knowledge=knowledge, base_sampler="tpe")
+    with pytest.raises(InvalidInputError, match="PortfolioProposer does not take"):
+        MetaSampler(
+            family="svm", knowledge=knowledge, proposer=PortfolioProposer, cost_exponent=1.0
+        )
     with pytest.raises(InvalidInputError, match="knowledge must be"):
         MetaSampler(family="svm", knowledge=3)
     with pytest.raises(ArtefactError, match="autometa collect"):
