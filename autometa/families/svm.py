@@ -24,6 +24,8 @@ DEFAULT_CONFIG = {
     "epsilon": 0.1,
     "scaling": "standardised",
 }
+#: Of what plays no part there.
+INACTIVE_DEFAULTS = {"degree": 3, "coef0": 0.0}
 
 
 def space(*, is_regression):
