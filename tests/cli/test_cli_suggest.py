@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from autometa import Knowledge, suggest
+from autometa.families import find_family
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,20 @@ def test_collecting_writes_what_is_suggested_from(run, table, make_corpus, tmp_p
     assert list(knowledge.tasks) == ["table-0", "table-1"]
     assert knowledge.tasks["table-0"]["family"] == "first"
     assert len(knowledge.metafeatures.columns) > 40
+
+
+def test_what_ships_proposes_for_lightgbm_in_its_own_names(run, table):
+    result = run("suggest", table, "--target", "y", "--family", "lightgbm", "-n", 5, "--json")
+
+    assert result.exit_code == 0, result.stderr
+    proposals = json.loads(result.stdout)["proposals"]
+    space = find_family("lightgbm").space(is_regression=False)
+    assert len({json.dumps(proposal["config"]) for proposal in proposals}) == 5
+    for proposal in proposals:
+        assert set(proposal["config"]) == set(space)
+        for name, value in proposal["config"].items():
+            assert space[name]._contains(space[name].to_internal_repr(value)), name
+        assert proposal["predicted_cost_s"] > 0 and proposal["ood_score"] > 0
 
 
 @pytest.mark.parametrize(

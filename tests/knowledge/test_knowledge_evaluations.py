@@ -4,7 +4,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autometa.exceptions import ArtefactError, InvalidInputError, SpaceWarning
 from autometa.families import find_family
@@ -125,6 +125,42 @@ def test_merging_gives_the_parts_back_together(knowledge):
 
     assert sum(map(len, merged.tables.values())) == 4
     assert merged.merge(two).tables["svm"].shape == merged.tables["svm"].shape
+
+
+def test_merging_joins_metafeatures_and_spaces():
+    C, kernel = FloatDistribution, CategoricalDistribution
+    rows = pd.DataFrame({"task": ["a", "b"], "family": "svm", "hp_C": 0.5, "score": [0.1, 0.2]})
+    described = pd.DataFrame({"n": [1.0, 2.0], "m": [3.0, 4.0]}, index=["a", "b"])
+    ours = {"C": C(0.1, 1), "kernel": kernel(["rbf"])}
+    one = Knowledge.from_evaluations(rows.assign(hp_kernel="rbf"), described, ours)
+    rows = rows.assign(task=["b", "c"], hp_kernel=["poly", "rbf"], hp_degree=[2, None])
+    described = pd.DataFrame({"m": [5.0, 6.0], "k": [np.nan, 7.0]}, index=["b", "c"])
+    theirs = {"C": C(0.4, 10), "kernel": kernel(["poly", "rbf"]), "degree": IntDistribution(2, 4)}
+    other = Knowledge.from_evaluations(rows, described, theirs)
+
+    merged = one.merge(other)
+
+    found = merged.metafeatures[["n", "m", "k"]].T.to_dict("list")
+    np.testing.assert_equal(found, {"a": [1, 3, np.nan], "b": [2, 5, np.nan], "c": [np.nan, 6, 7]})
+    assert merged.spaces["svm"] == {
+        "C": C(0.1, 10),
+        "kernel": kernel(["rbf", "poly"]),
+        "degree": IntDistribution(2, 4),
+    }
+    table = merged.tables["svm"]
+    assert table["task"].tolist() == ["a", "b", "b", "c"]
+    assert table["hp_degree"].notna().tolist() == [False, False, True, False]
+    assert one.spaces["svm"] == ours, "the parts stay as they were"
+
+
+def test_a_number_here_and_a_category_there_are_not_merged():
+    rows = pd.DataFrame({"task": ["a"], "family": "svm", "score": [0.1]})
+    one, other = (
+        Knowledge.from_evaluations(rows.assign(hp_gamma=[value]), None) for value in (0.1, "scale")
+    )
+
+    with pytest.raises(InvalidInputError, match="'gamma' is a FloatDistribution here and a Cat"):
+        one.merge(other)
 
 
 def test_what_is_exported_makes_the_same_knowledge(knowledge):

@@ -1,9 +1,13 @@
 """The sampler: proposals by knowledge first, then another sampler, for every kind of study."""
 
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -16,6 +20,8 @@ from autometa import Knowledge, MetaSampler
 from autometa.exceptions import ArtefactError, InvalidInputError
 from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
 from autometa.search import _replay
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -199,6 +205,64 @@ def test_parallel_trials_get_different_proposals_also_from_another_worker(make_s
     for number, trial in enumerate(asked):
         workers[1 - number % 2].tell(trial.number, objective(trial))
     assert set(origins(workers[0])) == {"surrogate"}
+
+
+WORKER = """
+import os, sys, time
+from pathlib import Path
+
+import optuna
+from autometa import MetaSampler
+
+folder, storage, number = sys.argv[1:]
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+sampler = MetaSampler(family="svm", knowledge=folder, metafeatures={"size": 1.0}, seed=0)
+study = optuna.load_study(study_name="shared", storage=storage, sampler=sampler)
+Path(folder, f"ready-{number}").touch()
+while not all(Path(folder, f"ready-{number}").exists() for number in range(2)):
+    time.sleep(0.01)
+
+
+def objective(trial):
+    trial.set_user_attr("pid", os.getpid())
+    C = trial.suggest_float("C", 1e-2, 1e2, log=True)
+    kernel = trial.suggest_categorical("kernel", ["linear", "rbf"])
+    time.sleep(0.1)
+    return C - (kernel == "linear")
+
+
+study.optimize(objective, n_trials=5)
+"""
+
+
+def test_processes_share_a_storage_and_try_different_configurations(knowledge, tmp_path):
+    knowledge.save(tmp_path)
+    storage = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=storage, study_name="shared", direction="maximize")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(tmp_path), storage, str(number)],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    try:
+        ended = [worker.communicate(timeout=120) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+
+    assert [worker.returncode for worker in workers] == [0, 0], ended
+    trials = study.trials
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE} and len(trials) == 10
+    assert len({trial.user_attrs["pid"] for trial in trials}) == 2
+    assert set(origins(study)) == {"surrogate"}
+    configs = {tuple(sorted(trial.params.items())) for trial in trials}
+    assert len(configs) >= 9, "two that read the study in the same moment may agree"
 
 
 def test_workers_that_come_later_go_on_as_the_first_would_have(make_sampler):
