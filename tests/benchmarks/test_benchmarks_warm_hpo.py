@@ -77,9 +77,10 @@ def test_a_small_run_tells_regrets_trials_and_tests_and_is_not_run_again(
     printed = capsys.readouterr().out.splitlines()
     head = next(number for number, line in enumerate(printed) if "mean regret at T" in line) + 1
     assert printed[head].split() == ["1", "2", "3"]
-    curves = {line[:20].strip(): line[20:].split() for line in printed[head + 1 :]}
-    for method, curve in found["curves"].items():
-        assert curves[method] == [f"{regret:.3f}" for regret in curve]
+    rows = printed[head + 1 : head + 1 + len(methods)]
+    assert {line[:20].strip(): line[20:].split() for line in rows} == {
+        method: [f"{regret:.3f}" for regret in curve] for method, curve in found["curves"].items()
+    }
 
     monkeypatch.setattr(warm_hpo, "run_one", None)
     assert run(corpus, tmp_path, knowledge) == figures
