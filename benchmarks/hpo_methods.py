@@ -20,7 +20,7 @@ from autometa.space import closest_value, is_missing
 
 #: Configurations that are put into a study before its own sampler takes over.
 N_FIRST = 10
-#: Trials of a task that others start from; of these, CMA-ES takes the best tenth.
+#: Known trials that CMA-ES starts from; it takes the best tenth of them.
 MIN_SOURCE = 10
 META_LEARN_TPE = "samplers/meta_learn_tpe"
 
@@ -115,19 +115,23 @@ def random(problem, seed):
 def warm_cma_es(problem, seed):
     """CMA-ES from the trials of the most similar known task; TPE draws the categories.
 
-    Its first trial is TPE's, since Optuna does not know the space before. Where no known task
-    with enough trials resembles the new one, it starts cold.
+    Its first trial is TPE's, since Optuna does not know the space before. Where one known task has
+    too few trials, those of the next ones join, ranked within each. Where none resembles the new
+    one, it starts cold.
 
     References
     ----------
     Nomura et al., "Warm Starting CMA-ES for Hyperparameter Optimization", 2021.
     """
-    trials = next(iter(_near_trials(problem, _numbers(problem))), None)
+    trials = []
+    for own in _near_trials(problem, _numbers(problem)):
+        if len(trials) < MIN_SOURCE:
+            trials += own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return _study(
             CmaEsSampler(
-                source_trials=trials,
+                source_trials=trials if len(trials) >= MIN_SOURCE else None,
                 independent_sampler=TPESampler(seed=seed),
                 warn_independent_sampling=False,
                 seed=seed,
@@ -219,7 +223,7 @@ def _numbers(problem):
 
 
 def _near_trials(problem, space):
-    """List the trials of each of the most similar known tasks, without those that have too few.
+    """List the trials of each of the most similar known tasks.
 
     Parameters
     ----------
@@ -229,19 +233,17 @@ def _near_trials(problem, space):
     Returns
     -------
     list of list of FrozenTrial
-        The nearest task first; with their scores at the last step.
+        The nearest task first; of value 1 where the score at the last step is the task's best, and
+        nearly 0 where it is the worst.
     """
     known = problem.alike()
     near = NearestTasksProposer(known, problem.family).start(problem.metafeatures).neighbours
     rows = known.tables[problem.family].dropna(subset="score")
     names = ["task", *(name for name in rows if name.startswith("hp_"))]
     rows = rows.sort_values("step", kind="stable").drop_duplicates(names, keep="last").sort_index()
+    rows = rows.assign(rank=rows.groupby("task")["score"].rank(pct=True))
     by_task = [rows[rows["task"] == name] for name in near]
-    return [
-        [_as_trial(row, space) for row in own.to_dict("records")]
-        for own in by_task
-        if len(own) >= MIN_SOURCE
-    ]
+    return [[_as_trial(row, space) for row in own.to_dict("records")] for own in by_task]
 
 
 def _as_trial(row, space):
@@ -249,7 +251,7 @@ def _as_trial(row, space):
     return optuna.create_trial(
         params={name: closest_value(row[f"hp_{name}"], d) for name, d in active.items()},
         distributions=active,
-        value=row["score"],
+        value=row["rank"],
     )
 
 

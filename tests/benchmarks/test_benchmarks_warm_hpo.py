@@ -258,7 +258,7 @@ def test_meta_learning_tpe_starts_from_studies_of_the_nearest_known_tasks(near, 
     [source] = given["source_studies"]
     assert given["seed"] == 5 and isinstance(study.sampler, optuna.samplers.RandomSampler)
     assert source.direction == study.direction == optuna.study.StudyDirection.MAXIMIZE
-    assert [trial.value for trial in source.trials] == own["score"].tolist()
+    assert [trial.value for trial in source.trials] == own["score"].rank(pct=True).tolist()
     assert [t.params["weights"] for t in source.trials] == own["hp_weights"].tolist()
 
 
@@ -269,7 +269,23 @@ def test_cma_es_starts_from_the_nearest_known_task(near, monkeypatch):
 
     hpo_methods.warm_cma_es(problem, 0)
 
-    assert [trial.value for trial in given["source_trials"]] == own["score"].tolist()
+    ranks = own["score"].rank(pct=True).tolist()
+    assert [trial.value for trial in given["source_trials"]] == ranks
     assert [t.params["n_neighbors"] for t in given["source_trials"]] == own[
         "hp_n_neighbors"
     ].tolist()
+
+
+@pytest.mark.parametrize(("n_tasks", "n_given"), [(1, None), (2, 16), (3, 16)])
+def test_where_a_known_task_has_too_few_trials_cma_es_takes_those_of_the_next_one_too(
+    monkeypatch, n_tasks, n_given
+):
+    given = {}
+    monkeypatch.setattr(hpo_methods, "CmaEsSampler", lambda **options: given.update(options))
+    trials = [[optuna.create_trial(value=0.5)] * 8] * n_tasks
+    monkeypatch.setattr(hpo_methods, "_near_trials", lambda *_: trials)
+
+    hpo_methods.warm_cma_es(hpo_methods.Problem("knn", False, {}, None), 0)
+
+    found = given["source_trials"]
+    assert (None if found is None else len(found)) == n_given
