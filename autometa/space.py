@@ -184,7 +184,8 @@ def fit_to_space(config, space, *, defaults=None):
         None and NaN mean inactive and stay.
     space : dict of str to optuna distribution
     defaults : mapping, optional
-        Values of parameters that ``config`` lacks; by default the middle of each range.
+        Values of parameters that ``config`` lacks, fitted like its own; by default the middle of
+        each range.
 
     Returns
     -------
@@ -208,18 +209,19 @@ def fit_to_space(config, space, *, defaults=None):
     'kernel' is missing and was filled with its default, 'rbf'.
     'gamma' is not in the space and was dropped.
     """
-    fitted = {}
+    fitted, defaults = {}, defaults or {}
     for name, distribution in space.items():
-        if name not in config:
-            filled = (defaults or {}).get(name, default_value(distribution))
-            _warn(f"{name!r} is missing and was filled with its default, {filled!r}.")
-            fitted[name] = filled
-        elif is_missing(config[name]) and not _is_choice(config[name], distribution):
+        if name in config:
+            value = config[name]
+        else:
+            value = defaults[name] if name in defaults else default_value(distribution)
+            _warn(f"{name!r} is missing and was filled with its default, {value!r}.")
+        if is_missing(value) and not _is_choice(value, distribution):
             fitted[name] = None
         elif isinstance(distribution, CategoricalDistribution):
-            fitted[name] = _map_category(name, plain_value(config[name]), distribution)
+            fitted[name] = _map_category(name, plain_value(value), distribution)
         else:
-            fitted[name] = _clip(name, plain_value(config[name]), distribution)
+            fitted[name] = _clip(name, plain_value(value), distribution)
     for name in config:
         if name not in space:
             _warn(f"{name!r} is not in the space and was dropped.")

@@ -95,6 +95,7 @@ def fit_time(
     knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
     repeats: int = 20,
     max_rows: Annotated[int, typer.Option(help="Longest table of the memory part.")] = 1_000_000,
+    family: Annotated[str, typer.Option(help="Of the sampler part.")] = "linear",
     record: Record = None,
     as_json: AsJson = False,
 ):
@@ -102,7 +103,11 @@ def fit_time(
     from benchmarks import fit_time as command
 
     figures = command.main(
-        parts=parts.split(","), knowledge=knowledge, repeats=repeats, max_rows=max_rows
+        parts=parts.split(","),
+        knowledge=knowledge,
+        repeats=repeats,
+        max_rows=max_rows,
+        family=family,
     )
     show("fit_time", figures, command.print_figures, as_json=as_json, record=record)
 

@@ -20,7 +20,12 @@ THEIRS = "import sklearn, pandas, optuna"
 
 
 def main(
-    *, parts=("fit", "import", "sampler", "memory"), knowledge=None, repeats=20, max_rows=1_000_000
+    *,
+    parts=("fit", "import", "sampler", "memory"),
+    knowledge=None,
+    repeats=20,
+    max_rows=1_000_000,
+    family="linear",
 ):
     """Measure in processes of their own; return the figures.
 
@@ -34,6 +39,8 @@ def main(
         Fits, after the first one.
     max_rows : int
         Of the longest table.
+    family : str
+        That the sampler proposes for.
     """
     knowledge = "default" if knowledge is None else str(knowledge)
     figures = {"n_threads": N_THREADS, "n_columns": N_COLUMNS}
@@ -42,7 +49,7 @@ def main(
     if "import" in parts:
         figures["import"] = time_imports()
     if "sampler" in parts:
-        figures["sampler"] = sampler_time.main()
+        figures["sampler"] = sampler_time.main(family=family)
     if "memory" in parts:
         n_rows = [n for n in (10**3, 10**4, 10**5, 10**6) if n <= max_rows]
         figures["memory"] = [in_process("fit_time", "measure_memory", knowledge, n) for n in n_rows]

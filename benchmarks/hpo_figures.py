@@ -7,6 +7,8 @@ from scipy.stats import wilcoxon
 from benchmarks.hpo_methods import METHODS
 
 TRIALS = (1, 5, 10, 25, 50)
+#: Trials at which curves of mean regret are printed.
+SHOWN = (1, 2, 3, 5, 10, 15, 25, 50)
 #: After so many trials of a warm method, how many do others need to be where it is?
 REACHED_AT = (1, 5, 10)
 #: Smaller differences of regret are none: goals count as reached, and regrets as equal.
@@ -162,9 +164,11 @@ def print_figures(figures):
         known_tasks = known["n_tasks"].get(family)
         of = "" if known_tasks is None else f", known from {known_tasks} others"
         print(f"\n{family}: {found['n_tasks']} tasks{of}\nmean regret at T =")
-        print(" " * 20, *(f"{t:>6s}" for t in found["regret"]["random"]))
-        for method, row in found["regret"].items():
-            print(f"{method:20s}", *(f"{value:6.3f}" for value in row.values()))
+        curves = found["curves"]
+        at = [t for t in SHOWN if t <= min(map(len, curves.values()))]
+        print(" " * 20, *(f"{t:6d}" for t in at))
+        for method, curve in curves.items():
+            print(f"{method:20s}", *(f"{curve[t - 1]:6.3f}" for t in at))
         for leader, ratios in found["trials_needed"].items():
             print(f"trials of others per trial of {leader} (median; share that never got there)")
             for rival, by_trial in ratios.items():

@@ -1,8 +1,12 @@
 """Ways to search for hyperparameters, from knowledge or from nothing: each makes a study."""
 
+import os
 import warnings
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
+from urllib.request import urlopen
 
 import optuna
 from optuna.distributions import CategoricalDistribution
@@ -12,11 +16,13 @@ from autometa import Knowledge, MetaSampler, warm_start
 from autometa.exceptions import NothingLeftError
 from autometa.families import default_config, find_family
 from autometa.proposers import NearestTasksProposer, PortfolioProposer
+from autometa.space import closest_value, is_missing
 
 #: Configurations that are put into a study before its own sampler takes over.
 N_FIRST = 10
-#: Of a task that CMA-ES starts from, which takes the best tenth of its trials.
+#: Known trials that CMA-ES starts from; it takes the best tenth of them.
 MIN_SOURCE = 10
+META_LEARN_TPE = "samplers/meta_learn_tpe"
 
 
 @dataclass(frozen=True)
@@ -109,38 +115,68 @@ def random(problem, seed):
 def warm_cma_es(problem, seed):
     """CMA-ES from the trials of the most similar known task; TPE draws the categories.
 
-    Its first trial is TPE's, since Optuna does not know the space before. Where no known task
-    resembles the new one, or the one that does has too few trials, it starts cold.
+    Its first trial is TPE's, since Optuna does not know the space before. Where one known task has
+    too few trials, those of the next ones join, ranked within each. Where none resembles the new
+    one, it starts cold.
 
     References
     ----------
     Nomura et al., "Warm Starting CMA-ES for Hyperparameter Optimization", 2021.
     """
-    numeric = _numbers(problem)
-    known = problem.alike()
-    near = NearestTasksProposer(known, problem.family).start(problem.metafeatures).neighbours
-    rows = known.tables[problem.family].dropna(subset="score")
-    rows = rows[rows["task"].isin(near[:1])]
-    if len(rows) < MIN_SOURCE:
-        rows = rows[:0]
-    trials = [
-        optuna.create_trial(
-            params={name: _as_in(d, row[f"hp_{name}"]) for name, d in numeric.items()},
-            distributions=numeric,
-            value=row["score"],
-        )
-        for row in rows.to_dict("records")
-    ]
+    trials = []
+    for own in _near_trials(problem, _numbers(problem)):
+        if len(trials) < MIN_SOURCE:
+            trials += own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return _study(
             CmaEsSampler(
-                source_trials=trials or None,
+                source_trials=trials if len(trials) >= MIN_SOURCE else None,
                 independent_sampler=TPESampler(seed=seed),
                 warn_independent_sampling=False,
                 seed=seed,
             )
         )
+
+
+def meta_learning_tpe(problem, seed):
+    """TPE with those of the most similar known tasks; cold, where no known task resembles it.
+
+    References
+    ----------
+    Watanabe et al., "Speeding Up Multi-Objective Hyperparameter Optimization by Task
+    Similarity-Based Meta-Learning for the Tree-Structured Parzen Estimator", 2023.
+    """
+    sources = []
+    for trials in _near_trials(problem, problem.space):
+        sources.append(_study(None))
+        sources[-1].add_trials(trials)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if not sources:
+            return _study(TPESampler(multivariate=True, seed=seed))
+        sampler, _ = load_meta_learn_tpe()
+        return _study(sampler(source_studies=sources, seed=seed))
+
+
+@cache
+def load_meta_learn_tpe():
+    """Load a sampler from OptunaHub, which is GitHub.
+
+    Returns
+    -------
+    sampler : type or None
+    reason : str or None
+        Why there is none.
+    """
+    os.environ.setdefault("OPTUNAHUB_NO_ANALYTICS", "1")  # else it asks at the keyboard
+    try:
+        with urlopen("https://api.github.com", timeout=10):  # OptunaHub itself tries for minutes
+            pass
+        module = import_module("optunahub").load_module(META_LEARN_TPE)
+        return module.MetaLearnTPESampler, None
+    except Exception as error:  # of the network, of GitHub, or of a file made for another Optuna
+        return None, f"OptunaHub cannot load {META_LEARN_TPE} from GitHub: {error}"
 
 
 METHODS = {
@@ -152,9 +188,10 @@ METHODS = {
     "GP": cold_gp,
     "random": random,
     "warm CMA-ES": warm_cma_es,
+    "meta-learning TPE": meta_learning_tpe,
 }
 #: What depends on knowledge.
-WARM = ("sampler", "warm start, TPE", "portfolio, TPE", "warm CMA-ES")
+WARM = ("sampler", "warm start, TPE", "portfolio, TPE", "warm CMA-ES", "meta-learning TPE")
 
 
 def why_not(method, family):
@@ -164,6 +201,9 @@ def why_not(method, family):
     --------
     >>> why_not("TPE", "linear")
     """
+    if method == "meta-learning TPE":
+        is_there = find_spec("optunahub") is not None
+        return load_meta_learn_tpe()[1] if is_there else "the package optunahub is not installed"
     if method != "warm CMA-ES":
         return None
     if find_spec("cmaes") is None:
@@ -182,8 +222,37 @@ def _numbers(problem):
     return {n: d for n, d in problem.space.items() if not isinstance(d, CategoricalDistribution)}
 
 
-def _as_in(distribution, value):
-    return distribution.to_external_repr(float(value))
+def _near_trials(problem, space):
+    """List the trials of each of the most similar known tasks.
+
+    Parameters
+    ----------
+    problem : Problem
+    space : dict of str to optuna distribution
+
+    Returns
+    -------
+    list of list of FrozenTrial
+        The nearest task first; of value 1 where the score at the last step is the task's best, and
+        nearly 0 where it is the worst.
+    """
+    known = problem.alike()
+    near = NearestTasksProposer(known, problem.family).start(problem.metafeatures).neighbours
+    rows = known.tables[problem.family].dropna(subset="score")
+    names = ["task", *(name for name in rows if name.startswith("hp_"))]
+    rows = rows.sort_values("step", kind="stable").drop_duplicates(names, keep="last").sort_index()
+    rows = rows.assign(rank=rows.groupby("task")["score"].rank(pct=True))
+    by_task = [rows[rows["task"] == name] for name in near]
+    return [[_as_trial(row, space) for row in own.to_dict("records")] for own in by_task]
+
+
+def _as_trial(row, space):
+    active = {n: d for n, d in space.items() if not is_missing(row.get(f"hp_{n}"))}
+    return optuna.create_trial(
+        params={name: closest_value(row[f"hp_{name}"], d) for name, d in active.items()},
+        distributions=active,
+        value=row["rank"],
+    )
 
 
 def _enqueued(configs, sampler):

@@ -43,6 +43,10 @@ def test_the_wheel_carries_the_package_with_its_shipped_knowledge_and_nothing_el
     assert {".safetensors", ".json"} <= shipped
 
 
+def test_the_wheel_is_small(wheel):
+    assert Path(wheel.filename).stat().st_size < 25e6
+
+
 def test_the_wheel_carries_the_licence(wheel):
     [name] = [name for name in wheel.namelist() if name.endswith("/LICENSE")]
 

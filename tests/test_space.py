@@ -97,6 +97,17 @@ def test_a_given_default_fills_what_is_missing():
     assert found["degree"] == 4
 
 
+def test_a_default_out_of_range_is_filled_and_clipped():
+    config = {"C": 1.0, "kernel": "rbf", "shrinking": True}
+
+    with pytest.warns(SpaceWarning) as caught:
+        found = fit_to_space(config, SPACE, defaults={"degree": 40})
+
+    assert found["degree"] == 5
+    messages = [str(warning.message).split(" and ")[0] for warning in caught]
+    assert messages == ["'degree' is missing", "degree=40 is out of range"]
+
+
 def test_infinite_values_and_foreign_spaces_are_refused():
     with pytest.raises(InvalidInputError, match="infinite"):
         infer_space(pd.DataFrame({"a": [1.0, np.inf]}))

@@ -14,7 +14,8 @@ NAME = "suggest"
 EXAMPLE = """\b
 Examples:
   autometa suggest data.csv --target y --family knn --json
-  autometa suggest data.csv --target y --family lightgbm -n 5 --knowledge collected"""
+  autometa suggest data.csv --target y --family lightgbm -n 5 --knowledge collected
+  autometa suggest data.csv --target y --family svm --cost-exponent 1"""
 
 
 def run(
@@ -35,6 +36,14 @@ def run(
     knowledge: Annotated[
         str, typer.Option(metavar="FOLDER", help="A folder of `autometa collect`.")
     ] = "default",
+    cost_exponent: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            metavar="POWER",
+            help="Gain counts per predicted second to this power: 0 per trial, 1 per second.",
+        ),
+    ] = 0.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, for programs to read.")
     ] = False,
@@ -51,7 +60,13 @@ def run(
 
     task = task_from_file(file, target, None if kind is None else kind.value)
     metafeatures = compute_metafeatures(task.X, task.y, task.kind)
-    proposals = suggest(family=family, n=n, metafeatures=metafeatures, knowledge=knowledge)
+    proposals = suggest(
+        family=family,
+        n=n,
+        metafeatures=metafeatures,
+        knowledge=knowledge,
+        cost_exponent=cost_exponent,
+    )
     typer.echo(f"{task.name}: {task.n_rows} rows, {task.n_features} columns, {task.kind}", err=True)
     typer.echo(_as_json(task, family, proposals) if as_json else _as_table(proposals))
     if proposals[0].origin == "portfolio":

@@ -19,14 +19,20 @@ def leaderboard(study, weights):
     -------
     DataFrame
         ``trial``, ``family``, ``score`` (of the best step reached, NaN without any), ``state``,
-        ``origin``, ``n_steps``, ``seconds``, ``weight`` (in what predicts), and a column a
-        hyperparameter. Its ``attrs["benefit"]`` is what :func:`describe_benefit` gives.
+        ``origin``, ``ood_score`` (how far the table is from everything known; NaN where nothing
+        was proposed by meta-features), ``n_steps``, ``seconds``, ``weight`` (in what predicts), and
+        a column a hyperparameter. Its ``attrs["benefit"]`` is what :func:`describe_benefit` gives.
     """
     rows = [
-        _describe(trial) | {"weight": weights.get(trial.number, 0.0)}
+        _describe(trial)
+        | {
+            "ood_score": trial.user_attrs.get("autometa:ood_score", float("nan")),
+            "weight": weights.get(trial.number, 0.0),
+        }
         for trial in study.get_trials(deepcopy=False)
     ]
-    names = ["trial", "family", "score", "state", "origin", "n_steps", "seconds", "weight"]
+    names = ["trial", "family", "score", "state", "origin", "ood_score", "n_steps", "seconds"]
+    names.append("weight")
     table = pd.DataFrame(rows, columns=[*names, *sorted({n for r in rows for n in r} - {*names})])
     is_complete = table["state"] == "complete"
     order = table.assign(is_complete=is_complete).sort_values(
@@ -50,8 +56,8 @@ def describe_benefit(table):
     list of dict
         ``family``, and the best scores of proposed, default and random configurations: ``warm``
         is that of the first proposal, ``warm_at_equal_cost`` of all that fit into the seconds of
-        the costlier of the other two. None where a trial is missing. A trial that ended on its
-        first fold counts by what it had there.
+        the costlier of the other two. None where a trial is missing, and where not even the first
+        proposal fits. A trial that ended on its first fold counts by what it had there.
     """
     found = []
     for family, trials in table.sort_values("trial").groupby("family", sort=False):
@@ -60,9 +66,7 @@ def describe_benefit(table):
         limit = max(
             (float(one["seconds"].iloc[0]) for one in others.values() if len(one)), default=0
         )
-        affordable = warm[
-            (warm["seconds"].cumsum() <= limit) | (warm["trial"] == warm["trial"].min())
-        ]
+        affordable = warm[warm["seconds"].cumsum() <= limit]
         found.append(
             {
                 "family": family,

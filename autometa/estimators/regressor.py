@@ -73,7 +73,13 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         Only where all columns have names that are text.
     study_ : optuna.Study
     leaderboard_ : DataFrame
-        The trials, best first, and the weight of each in what predicts.
+        The trials, best first, and the weight of each in what predicts. ``ood_score`` is how far
+        the table is from everything known: about 1 or less among known tables, 2 and more far away,
+        where proposals are those that serve all of them; NaN where nothing was proposed by it.
+        ``leaderboard_.attrs["benefit"]`` is a list of dict, one a family: the best scores of
+        proposals (``warm`` the first one's, ``warm_at_equal_cost`` of all that fit into the seconds
+        of the costlier of the other two), of the library's ``default`` and of a ``random``
+        configuration; None where there is none.
     proposals_ : list of dict
         The proposed configurations, with their ``family``; each family tries its own first.
     best_params_ : dict

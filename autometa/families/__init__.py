@@ -2,7 +2,12 @@
 
 from importlib import import_module
 
-from autometa.families._configs import default_config, drop_inactive, read_config
+from autometa.families._configs import (
+    default_config,
+    drop_inactive,
+    library_defaults,
+    read_config,
+)
 from autometa.families._network_model import NetworkModel
 from autometa.families._own import Family, check_families
 from autometa.families._preparation import TablePreparation
@@ -39,6 +44,7 @@ __all__ = [
     "find_family",
     "first_config",
     "import_extra",
+    "library_defaults",
     "propose_model",
     "read_config",
     "space",

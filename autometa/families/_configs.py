@@ -62,6 +62,23 @@ def default_config(family, *, is_regression):
     return {name: defaults[name] for name in space if name in defaults}
 
 
+def library_defaults(family, *, is_regression):
+    """Return the library's default of every hyperparameter, also of those inactive by default.
+
+    Examples
+    --------
+    >>> library_defaults("svm", is_regression=False)["degree"]
+    3
+    """
+    found = find_family(family)
+    defaults = {
+        **getattr(found, "INACTIVE_DEFAULTS", {}),
+        **default_config(family, is_regression=is_regression),
+    }
+    space = found.space(is_regression=is_regression)
+    return {name: defaults[name] for name in space if name in defaults}
+
+
 def drop_inactive(config, conditions):
     """Leave out the parameters whose parent has another value than they need.
 

@@ -8,6 +8,7 @@ STEPS_NAME, REPORT_STEPS = "n_estimators", (10, 30, 100)
 
 #: A share of rows is drawn for each tree only where trees see bootstrap samples at all.
 CONDITIONS = {"max_samples": ("bootstrap", (True,))}
+INACTIVE_DEFAULTS = {"max_samples": 1.0}
 
 
 def forest_space(*, is_regression):

@@ -3,7 +3,14 @@
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from autometa.families._configs import read_config
-from autometa.families._forest import CONDITIONS, REPORT_STEPS, STEPS_NAME, forest_space, stage
+from autometa.families._forest import (
+    CONDITIONS,
+    INACTIVE_DEFAULTS,
+    REPORT_STEPS,
+    STEPS_NAME,
+    forest_space,
+    stage,
+)
 from autometa.families._growth import grow_trees
 from autometa.families._preparation import TablePreparation
 from autometa.families._table_model import TableModel
@@ -11,6 +18,7 @@ from autometa.families._table_model import TableModel
 __all__ = [
     "CONDITIONS",
     "DEFAULT_CONFIG",
+    "INACTIVE_DEFAULTS",
     "NAME",
     "REGRESSION_DEFAULTS",
     "REPORT_STEPS",

@@ -22,6 +22,8 @@ DEFAULT_CONFIG = {"n_neighbors": 5, "weights": "uniform", "p": 2, "scaling": "st
 def space(*, is_regression):
     """Return the search space: scikit-learn's parameters, and how columns are scaled.
 
+    ``n_neighbors``, ``weights`` and ``p`` are scikit-learn's own; ``scaling`` is ours.
+
     References
     ----------
     Feurer et al., "Efficient and Robust Automated Machine Learning", 2015.

@@ -23,6 +23,8 @@ MAX_STEPS = 300
 def space(*, is_regression):
     """Return the search space: scikit-learn's penalty, and how columns are scaled.
 
+    ``C`` and ``alpha`` are scikit-learn's own names and units; ``scaling`` is ours.
+
     References
     ----------
     Ranges of ``C`` and ``alpha`` as in scikit-learn's ``LogisticRegressionCV`` and beyond.

@@ -24,13 +24,17 @@ DEFAULT_CONFIG = {
     "epsilon": 0.1,
     "scaling": "standardised",
 }
+#: Of what plays no part there.
+INACTIVE_DEFAULTS = {"degree": 3, "coef0": 0.0}
 
 
 def space(*, is_regression):
     """Return the search space: scikit-learn's parameters, and how columns are scaled.
 
-    The columns are scaled so that ``gamma=1`` means what scikit-learn calls ``gamma="scale"``:
-    one over the number of columns times their variance.
+    All names but ``scaling``, which is ours, are scikit-learn's own, some in other units: ``gamma``
+    is a multiple of what scikit-learn calls ``gamma="scale"``, one over the number of columns
+    times their variance; for numbers, ``C`` and ``epsilon`` are in standard deviations of the
+    target.
 
     References
     ----------

@@ -1,13 +1,14 @@
 """A finished Optuna study as rows of evaluations."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import optuna
 import pandas as pd
 
 from autometa.exceptions import InvalidInputError, SpaceWarning
-from autometa.families import FAMILIES, drop_inactive, find_family
+from autometa.families import FAMILIES, drop_inactive, find_family, library_defaults
 from autometa.knowledge._evaluations import PREFIX, configs_of
 from autometa.space import fit_to_space, is_missing
 
@@ -69,24 +70,68 @@ def join(one, other, name):
     return type(one)(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
 
 
-def conditions_of(family):
-    """Parents of a family's conditional hyperparameters; none are known of a foreign family."""
-    return find_family(family).CONDITIONS if family in FAMILIES else {}
+class Known(NamedTuple):
+    """What is known of a family, for trials to be made to fit.
+
+    Attributes
+    ----------
+    space : dict of str to optuna distribution
+    defaults : dict of str to value
+        For what a trial lacks.
+    inactive : set of str
+        Hyperparameters that play no part, unless the study has them.
+    conditions : dict of str to (str, tuple)
+        As of the families: what a trial lacks plays no part beside another value of its parent.
+    """
+
+    space: dict
+    defaults: dict
+    inactive: set
+    conditions: dict
 
 
-def study_rows(study, trials, space, table, conditions=()):
-    """Turn trials into rows of evaluations; changes to fit ``space`` are warned of once each.
+def known_of(family, trials, space, table, *, is_regression):
+    """Find out what trials are made to fit: what is known, and where the family is ours, its space.
+
+    Parameters
+    ----------
+    family : str
+    trials : list of FrozenTrial
+    space : dict of str to optuna distribution
+        That of the evaluations that are known of the family; empty where there are none.
+    table : DataFrame or None
+        Those of them that are on this kind of target. What none of them uses plays no part. What
+        they use most is the default, unless the family is ours: then it is the library's.
+    is_regression : bool
+
+    Returns
+    -------
+    Known
+    """
+    used = study_space(trials)
+    usual = {} if table is None else _usual_values(table)
+    inactive = set() if table is None else set(space) - set(usual)
+    if family not in FAMILIES:
+        return Known(space or used, usual, inactive, {})
+    own = find_family(family).space(is_regression=is_regression)
+    conditions = find_family(family).CONDITIONS
+    if not space and not set(own) & set(used):  # ours by its name alone
+        return Known(used, usual, inactive, conditions)
+    # With nothing known on this kind of target, all of our space is new.
+    new = {name: d for name, d in own.items() if name not in space}
+    space = space | {name: d for name, d in new.items() if table is None or name in used}
+    defaults = usual | library_defaults(family, is_regression=is_regression)
+    return Known(space, defaults, inactive | (set(space) - set(own)), conditions)
+
+
+def study_rows(study, trials, known):
+    """Turn trials into rows of evaluations; changes to fit the space are warned of once each.
 
     Parameters
     ----------
     study : optuna.Study
     trials : list of FrozenTrial
-    space : dict of str to optuna distribution
-    table : DataFrame or None
-        Evaluations that are known of the family: what they use most is the default, and what none
-        of them uses plays no part.
-    conditions : dict of str to (str, tuple)
-        As of the families: what a trial lacks plays no part beside another value of its parent.
+    known : Known
 
     Returns
     -------
@@ -95,16 +140,14 @@ def study_rows(study, trials, space, table, conditions=()):
     """
     sign = 1.0 if study.direction == optuna.study.StudyDirection.MAXIMIZE else -1.0
     used = {name for trial in trials for name in trial.params}
-    defaults = {} if table is None else _usual_values(table)
-    without = {name for name in space if table is not None and name not in defaults}
     rows, messages = [], {}
     for trial in trials:
         # what other trials of the study have is inactive here, not missing
-        config = dict.fromkeys(without | used) | trial.params
-        config |= _inactive(config, space, defaults, dict(conditions))
+        config = dict.fromkeys(known.inactive | used) | trial.params
+        config |= _inactive(config, known)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            fitted = fit_to_space(config, space, defaults=defaults)
+            fitted = fit_to_space(config, known.space, defaults=known.defaults)
         messages |= {str(warning.message): None for warning in caught}
         fitted = {PREFIX + name: value for name, value in fitted.items()}
         cost_s = np.nan if trial.duration is None else trial.duration.total_seconds()
@@ -117,15 +160,15 @@ def study_rows(study, trials, space, table, conditions=()):
     return pd.DataFrame(rows)
 
 
-def _inactive(config, space, defaults, conditions):
+def _inactive(config, known):
     """What a configuration lacks though it is known, where its parent has no need of it: None."""
-    lacking = [name for name in conditions if name in space and name not in config]
+    lacking = [name for name in known.conditions if name in known.space and name not in config]
     if not lacking:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SpaceWarning)
-        fitted = fit_to_space(config, space, defaults=defaults)
-    active = drop_inactive(fitted, conditions)
+        fitted = fit_to_space(config, known.space, defaults=known.defaults)
+    active = drop_inactive(fitted, known.conditions)
     return {name: None for name in lacking if name not in active}
 
 

@@ -9,19 +9,14 @@ import pandas as pd
 from optuna.distributions import distribution_to_json, json_to_distribution
 
 from autometa.exceptions import ArtefactError, InvalidInputError
+from autometa.families import FAMILIES
 from autometa.knowledge._evaluations import (
     check_evaluations,
     check_metafeatures,
     check_spaces,
 )
 from autometa.knowledge._folder import read_description, version_of, write_files
-from autometa.knowledge._studies import (
-    conditions_of,
-    join,
-    study_rows,
-    study_space,
-    trials_of,
-)
+from autometa.knowledge._studies import join, known_of, study_rows, trials_of
 from autometa.knowledge._tables import checksum, from_parquet, to_parquet
 from autometa.metafeatures import compute_metafeatures
 from autometa.tasks import Fingerprint, fingerprint, target_kind
@@ -232,9 +227,11 @@ class Knowledge:
         X, y : table and target that the study was about
             Meta-features and the fingerprint are computed of them; rows are not kept.
         family : str
-            Where the family is known, configurations are made to fit its space: what no trial has
-            is filled with the default, values out of range are clipped and categories mapped.
-            What plays no part, beside the other values or on this kind of target, stays empty.
+            Configurations are made to fit its space: that of this knowledge, or else, for a family
+            of ours such as "svm", its own. What no trial has is filled with the library's default
+            (of families that are not ours, with what is known most often), values out of range are
+            clipped and categories mapped. What plays no part, beside the other values or on this
+            kind of target, stays empty.
         name : str, optional
             Of the task; by default the study's.
         metafeatures : mapping, optional
@@ -258,25 +255,26 @@ class Knowledge:
         >>> study = optuna.create_study(study_name="mine")
         >>> study.optimize(lambda trial: trial.suggest_float("C", 0.1, 10, log=True), n_trials=3)
         >>> X = pd.DataFrame({"a": np.arange(40.0)})
-        >>> Knowledge().add_study(study, X, [0, 1] * 20, family="svm")
-        <Knowledge: 1 tasks, 3 evaluations of svm>
+        >>> Knowledge().add_study(study, X, [0, 1] * 20, family="my_machine")
+        <Knowledge: 1 tasks, 3 evaluations of my_machine>
         """
         trials = trials_of(study)
         name = study.study_name if name is None else str(name)
         if metafeatures is None:
             metafeatures = compute_metafeatures(X, y)
-        known = self.tables.get(family)
-        space = study_space(trials) if known is None else self.spaces[family]
         about = {"source": "study", "kind": target_kind(y)}
         about["fingerprint"] = fingerprint(X, y).to_dict()
-        if known is not None:
-            is_regression = about["kind"] == "regression"
+        is_regression, table = about["kind"] == "regression", None
+        if family in self.tables:
             alike = self.filter(families=[family], is_regression=is_regression)
-            known = alike.tables.get(family, known)
-        rows = study_rows(study, trials, space, known, conditions_of(family))
-        rows = check_evaluations(rows.assign(task=name, family=family))[str(family)]
+            table = alike.tables.get(family, None if family in FAMILIES else self.tables[family])
+        space = self.spaces.get(family, {})
+        known = known_of(family, trials, space, table, is_regression=is_regression)
+        rows = study_rows(study, trials, known).assign(task=name, family=family)
+        tables = check_evaluations(rows)
+        spaces = check_spaces(known.space, tables)
         metafeatures = pd.DataFrame([dict(metafeatures)], index=[name])
-        added = Knowledge({str(family): rows}, metafeatures, {str(family): space}, {name: about})
+        added = Knowledge(tables, metafeatures, spaces, {name: about})
         self.__dict__.update(self.merge(added).__dict__)
         return self
 

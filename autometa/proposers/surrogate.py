@@ -1,7 +1,10 @@
 """The surrogate: a Gaussian over configurations that knows other tasks and learns from trials."""
 
+import numbers
+
 import numpy as np
 
+from autometa.exceptions import InvalidInputError
 from autometa.proposers._base import Proposer
 from autometa.proposers._fading import FadingSearch
 from autometa.proposers._surrogate_search import SurrogateSearch
@@ -56,6 +59,11 @@ class SurrogateProposer(Proposer):
     n_new = 192
 
     def __init__(self, knowledge, family, *, cost_exponent=0.0, by_rank=False):
+        if not isinstance(cost_exponent, numbers.Real) or not 0 <= cost_exponent < np.inf:
+            raise InvalidInputError(
+                f"cost_exponent must be a number >= 0, got {cost_exponent!r}. Use 0 for most "
+                "improvement per trial, 1 for most per second."
+            )
         super().__init__(knowledge, family)
         self.cost_exponent, self.by_rank = cost_exponent, by_rank
         self._neighbours = self.table.neighbours

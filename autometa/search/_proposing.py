@@ -1,5 +1,6 @@
 """From what users give to a proposer: knowledge found, a table described, proposers kept."""
 
+import inspect
 import os
 import weakref
 
@@ -102,6 +103,44 @@ def find_proposer(knowledge, family, is_regression, make, **options):
         proposer = make(alike if family in alike.families else knowledge, family, **options)
         made[key] = made_of, proposer
     return made[key][1]
+
+
+def proposer_options(make, *, by_rank, cost_exponent):
+    """Options that a proposer is made with, as far as it takes them.
+
+    Parameters
+    ----------
+    make : callable
+        As of :func:`find_proposer`; what a partial has bound stays.
+    by_rank : bool
+    cost_exponent : float
+
+    Returns
+    -------
+    dict of str to value
+
+    Raises
+    ------
+    InvalidInputError
+        Where costs should count, and the proposer knows nothing of them.
+
+    Examples
+    --------
+    >>> from autometa.proposers import SurrogateProposer
+    >>> proposer_options(SurrogateProposer, by_rank=True, cost_exponent=0.0)
+    {'by_rank': True}
+    """
+    taken, bound = inspect.signature(make).parameters, getattr(make, "keywords", {})
+    options = {"by_rank": by_rank} if "by_rank" in taken and "by_rank" not in bound else {}
+    if cost_exponent:  # 0 is left out, so that one proposer serves whoever does not ask for it
+        if "cost_exponent" not in taken:
+            raise InvalidInputError(
+                f"cost_exponent={cost_exponent!r} was given, which the proposer "
+                f"{getattr(make, '__name__', make)} does not take. Leave it at 0, or take "
+                "SurrogateProposer."
+            )
+        options["cost_exponent"] = cost_exponent
+    return options
 
 
 def default_values(proposer, is_regression):

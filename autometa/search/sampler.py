@@ -11,7 +11,13 @@ from optuna.trial import TrialState
 from autometa.exceptions import InvalidInputError
 from autometa.proposers import SurrogateProposer
 from autometa.search._attributes import store_attributes
-from autometa.search._proposing import default_values, describe, find_knowledge, find_proposer
+from autometa.search._proposing import (
+    default_values,
+    describe,
+    find_knowledge,
+    find_proposer,
+    proposer_options,
+)
 from autometa.search._replay import CONFIG, HANDED_OVER, Replay
 from autometa.search._user_space import UserSpace
 from autometa.space import closest_value
@@ -57,10 +63,14 @@ class MetaSampler(optuna.samplers.BaseSampler):
     base_sampler : optuna sampler, optional
         By default ``TPESampler(seed=seed)``.
     proposer : callable, default=SurrogateProposer
-        ``proposer(knowledge, family)`` makes what is asked.
+        ``proposer(knowledge, family)`` makes what is asked. Where it takes ``by_rank``, and is no
+        partial that has bound it, that is given too.
     by_rank : bool, default=True
         Take scores by their order only, since they are of another metric, or in other units, than
         those of the knowledge. False compares them as they are.
+    cost_exponent : float, default=0.0
+        Expected improvement is divided by predicted seconds to this power: 1 asks for most
+        improvement per second, 0 for most per trial. Without known costs nothing changes.
     seed : int, optional
 
     Attributes
@@ -98,6 +108,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
         base_sampler=None,
         proposer=SurrogateProposer,
         by_rank=True,
+        cost_exponent=0.0,
         seed=None,
     ):
         if base_sampler is None:
@@ -108,7 +119,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
             )
         knowledge = find_knowledge(knowledge, family)
         self._metafeatures, is_regression = describe(X, y, metafeatures, knowledge)
-        options = {"by_rank": by_rank} if proposer is SurrogateProposer else {}
+        options = proposer_options(proposer, by_rank=by_rank, cost_exponent=cost_exponent)
         self._proposer = find_proposer(knowledge, family, is_regression, proposer, **options)
         self._proposer.start(self._metafeatures)  # meta-features of other names are refused here
         self._defaults = default_values(self._proposer, is_regression)

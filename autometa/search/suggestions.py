@@ -4,13 +4,29 @@ import numbers
 
 from autometa.exceptions import InvalidInputError, NothingLeftError
 from autometa.proposers import SurrogateProposer
-from autometa.search._proposing import default_values, describe, find_knowledge, find_proposer
+from autometa.search._proposing import (
+    default_values,
+    describe,
+    find_knowledge,
+    find_proposer,
+    proposer_options,
+)
 from autometa.search._replay import ask
 from autometa.search._user_space import UserSpace
 from autometa.space import check_space
 
 
-def suggest(X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default", space=None):
+def suggest(
+    X=None,
+    y=None,
+    *,
+    family,
+    n=10,
+    metafeatures=None,
+    knowledge="default",
+    space=None,
+    cost_exponent=0.0,
+):
     """Propose configurations for a table, from what others scored on other tables.
 
     Parameters
@@ -28,6 +44,9 @@ def suggest(X=None, y=None, *, family, n=10, metafeatures=None, knowledge="defau
     space : dict of str to optuna distribution, optional
         What will be tuned, where that is not the whole space of the knowledge: values are brought
         into these ranges, and the hyperparameters that are not named stay at their defaults.
+    cost_exponent : float, default=0.0
+        Expected improvement is divided by predicted seconds to this power: 1 asks for most
+        improvement per second, 0 for most per trial. Without known costs nothing changes.
 
     Returns
     -------
@@ -53,12 +72,21 @@ def suggest(X=None, y=None, *, family, n=10, metafeatures=None, knowledge="defau
     ({'k': 9}, 0.82, 'surrogate')
     """
     seen = [] if space is None else [check_space(space)]
-    search, _ = _start(X, y, family, n, metafeatures, knowledge, seen)
+    search, _ = _start(X, y, family, n, metafeatures, knowledge, seen, cost_exponent)
     return _ask_all(search, n)
 
 
 def warm_start(
-    study, X=None, y=None, *, family, n=10, metafeatures=None, knowledge="default", space=None
+    study,
+    X=None,
+    y=None,
+    *,
+    family,
+    n=10,
+    metafeatures=None,
+    knowledge="default",
+    space=None,
+    cost_exponent=0.0,
 ):
     """Put the configurations that :func:`suggest` gives into a study, to be tried next.
 
@@ -76,6 +104,8 @@ def warm_start(
     space : dict of str to optuna distribution, optional
         What the study tunes, by default what its trials have. Give it where a new study has other
         ranges than the knowledge: Optuna takes enqueued values that are out of range.
+    cost_exponent : float, default=0.0
+        As of :func:`suggest`.
 
     Returns
     -------
@@ -99,7 +129,7 @@ def warm_start(
     """
     of_trials = _distributions(study)
     seen = of_trials if space is None else [check_space(space)]
-    search, space = _start(X, y, family, n, metafeatures, knowledge, seen)
+    search, space = _start(X, y, family, n, metafeatures, knowledge, seen, cost_exponent)
     enqueued, n_before = [], len(study.get_trials(deepcopy=False))
     for proposal in _ask_all(search, n):
         tuned = {k: v for k, v in proposal.config.items() if k in space.seen or not space.seen}
@@ -111,14 +141,15 @@ def warm_start(
     return enqueued
 
 
-def _start(X, y, family, n, metafeatures, knowledge, distributions=()):
+def _start(X, y, family, n, metafeatures, knowledge, distributions, cost_exponent):
     """Begin a search in the space that the trials of a study, if any, have shown."""
     if not isinstance(n, numbers.Integral) or n < 1:
         raise InvalidInputError(f"n must be an integer >= 1, got {n!r}.")
     knowledge = find_knowledge(knowledge, family)
     metafeatures, is_regression = describe(X, y, metafeatures, knowledge)
     # The order of scores is all that a sampler takes: both then share one proposer.
-    proposer = find_proposer(knowledge, family, is_regression, SurrogateProposer, by_rank=True)
+    options = proposer_options(SurrogateProposer, by_rank=True, cost_exponent=cost_exponent)
+    proposer = find_proposer(knowledge, family, is_regression, SurrogateProposer, **options)
     space = UserSpace(proposer.space, default_values(proposer, is_regression))
     for of_trial in distributions:
         space.see(of_trial)

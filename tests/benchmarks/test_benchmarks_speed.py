@@ -56,6 +56,17 @@ def test_what_the_sampler_adds_is_told_of_both_storages(capsys):
     assert "SQLite" in capsys.readouterr().out
 
 
+def test_the_command_times_the_sampler_of_the_family_asked_for(monkeypatch):
+    monkeypatch.setattr(sampler_time, "main", lambda **options: options)
+
+    ended = CliRunner().invoke(
+        app, ["fit_time", "--parts", "sampler", "--family", "lightgbm", "--json"]
+    )
+
+    assert ended.exit_code == 0, ended.output
+    assert json.loads(ended.stdout)["sampler"] == {"family": "lightgbm"}
+
+
 def test_memory_per_row_is_the_slope():
     memory = [{"n_rows": 1_000, "peak_mb": 100}, {"n_rows": 11_000, "peak_mb": 120}]
 

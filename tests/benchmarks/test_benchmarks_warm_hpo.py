@@ -74,7 +74,13 @@ def test_a_small_run_tells_regrets_trials_and_tests_and_is_not_run_again(
     assert set(found["tests"]["warm start, TPE"]) == methods - {"warm start, TPE"}
     assert found["against_cold_tpe_at_the_end"]["sampler"]["n_trials"] == 1
     warm_hpo.print_figures(figures)
-    assert "mean regret" in capsys.readouterr().out
+    printed = capsys.readouterr().out.splitlines()
+    head = next(number for number, line in enumerate(printed) if "mean regret at T" in line) + 1
+    assert printed[head].split() == ["1", "2", "3"]
+    rows = printed[head + 1 : head + 1 + len(methods)]
+    assert {line[:20].strip(): line[20:].split() for line in rows} == {
+        method: [f"{regret:.3f}" for regret in curve] for method, curve in found["curves"].items()
+    }
 
     monkeypatch.setattr(warm_hpo, "run_one", None)
     assert run(corpus, tmp_path, knowledge) == figures
@@ -209,9 +215,22 @@ def test_a_method_that_cannot_tune_a_family_says_why(monkeypatch):
     assert "conditional: coef0, degree" in hpo_methods.why_not("warm CMA-ES", "svm")
 
 
-def test_cma_es_starts_from_the_nearest_known_task(knowledge, monkeypatch):
-    given = {}
-    monkeypatch.setattr(hpo_methods, "CmaEsSampler", lambda **options: given.update(options))
+def test_a_sampler_of_optuna_hub_that_cannot_be_loaded_says_why(monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("no route to GitHub")
+
+    monkeypatch.setattr(hpo_methods, "find_spec", lambda name: None)
+    assert "optunahub is not installed" in hpo_methods.why_not("meta-learning TPE", "svm")
+    monkeypatch.setattr(hpo_methods, "find_spec", lambda name: name)
+    load = hpo_methods.load_meta_learn_tpe.__wrapped__
+    monkeypatch.setattr(hpo_methods, "load_meta_learn_tpe", load)
+    monkeypatch.setattr(hpo_methods, "urlopen", refuse)
+    assert "no route to GitHub" in hpo_methods.why_not("meta-learning TPE", "svm")
+
+
+@pytest.fixture
+def near(knowledge, monkeypatch):
+    """A problem, and what is known of the one task that resembles it."""
     table = knowledge.tables["knn"]
     name = table["task"].iloc[0]
     is_regression = knowledge.tasks[name]["kind"] == "regression"
@@ -220,10 +239,53 @@ def test_cma_es_starts_from_the_nearest_known_task(knowledge, monkeypatch):
         neighbours = [name]
 
     monkeypatch.setattr(hpo_methods.NearestTasksProposer, "start", lambda *_: Near)
-    hpo_methods.warm_cma_es(hpo_methods.Problem("knn", is_regression, {}, knowledge), 0)
+    problem = hpo_methods.Problem("knn", is_regression, {}, knowledge)
+    return problem, table[table["task"] == name]
 
-    own = table[table["task"] == name]
-    assert [trial.value for trial in given["source_trials"]] == own["score"].tolist()
+
+def test_meta_learning_tpe_starts_from_studies_of_the_nearest_known_tasks(near, monkeypatch):
+    problem, own = near
+    given = {}
+
+    def sampler(**options):
+        given.update(options)
+        return optuna.samplers.RandomSampler(seed=0)
+
+    monkeypatch.setattr(hpo_methods, "load_meta_learn_tpe", lambda: (sampler, None))
+
+    study = hpo_methods.meta_learning_tpe(problem, 5)
+
+    [source] = given["source_studies"]
+    assert given["seed"] == 5 and isinstance(study.sampler, optuna.samplers.RandomSampler)
+    assert source.direction == study.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert [trial.value for trial in source.trials] == own["score"].rank(pct=True).tolist()
+    assert [t.params["weights"] for t in source.trials] == own["hp_weights"].tolist()
+
+
+def test_cma_es_starts_from_the_nearest_known_task(near, monkeypatch):
+    problem, own = near
+    given = {}
+    monkeypatch.setattr(hpo_methods, "CmaEsSampler", lambda **options: given.update(options))
+
+    hpo_methods.warm_cma_es(problem, 0)
+
+    ranks = own["score"].rank(pct=True).tolist()
+    assert [trial.value for trial in given["source_trials"]] == ranks
     assert [t.params["n_neighbors"] for t in given["source_trials"]] == own[
         "hp_n_neighbors"
     ].tolist()
+
+
+@pytest.mark.parametrize(("n_tasks", "n_given"), [(1, None), (2, 16), (3, 16)])
+def test_where_a_known_task_has_too_few_trials_cma_es_takes_those_of_the_next_one_too(
+    monkeypatch, n_tasks, n_given
+):
+    given = {}
+    monkeypatch.setattr(hpo_methods, "CmaEsSampler", lambda **options: given.update(options))
+    trials = [[optuna.create_trial(value=0.5)] * 8] * n_tasks
+    monkeypatch.setattr(hpo_methods, "_near_trials", lambda *_: trials)
+
+    hpo_methods.warm_cma_es(hpo_methods.Problem("knn", False, {}, None), 0)
+
+    found = given["source_trials"]
+    assert (None if found is None else len(found)) == n_given

@@ -2,9 +2,11 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from autometa import Knowledge, suggest
+from autometa.families import find_family
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,23 @@ def test_programs_read_json(run, table, collected):
     )
 
 
+@pytest.mark.parametrize(("options", "first"), [([], "rbf"), (["--cost-exponent", 1], "sigmoid")])
+def test_cheap_ones_come_first_where_seconds_count(run, table, tmp_path, options, first):
+    configs = pd.DataFrame({"hp_kernel": ["rbf", "sigmoid", "poly"]})
+    rows = configs.assign(family="svm", score=[0.9, 0.88, 0.5], cost_s=[100.0, 1.0, 1.0])
+    scores = pd.concat([rows.assign(task=task) for task in "abcde"])
+    Knowledge.from_evaluations(scores, None).save(tmp_path / "costly")
+
+    result = run(
+        *("suggest", table, "--target", "y", "--family", "svm", "-n", 1, "--json"),
+        *("--knowledge", tmp_path / "costly", *options),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    [proposal] = json.loads(result.stdout)["proposals"]
+    assert proposal["config"] == {"kernel": first}
+
+
 def test_collecting_writes_what_is_suggested_from(run, table, make_corpus, tmp_path):
     corpus = make_corpus(["first", "second"])
     run(
@@ -70,11 +89,26 @@ def test_collecting_writes_what_is_suggested_from(run, table, make_corpus, tmp_p
     assert len(knowledge.metafeatures.columns) > 40
 
 
+def test_what_ships_proposes_for_lightgbm_in_its_own_names(run, table):
+    result = run("suggest", table, "--target", "y", "--family", "lightgbm", "-n", 5, "--json")
+
+    assert result.exit_code == 0, result.stderr
+    proposals = json.loads(result.stdout)["proposals"]
+    space = find_family("lightgbm").space(is_regression=False)
+    assert len({json.dumps(proposal["config"]) for proposal in proposals}) == 5
+    for proposal in proposals:
+        assert set(proposal["config"]) == set(space)
+        for name, value in proposal["config"].items():
+            assert space[name]._contains(space[name].to_internal_repr(value)), name
+        assert proposal["predicted_cost_s"] > 0 and proposal["ood_score"] > 0
+
+
 @pytest.mark.parametrize(
     "options, said",
     [
         (["--family", "svm"], "holds no evaluations of the family 'svm' (it has knn)"),
         (["--family", "knn", "-n", "0"], "-n"),
+        (["--family", "knn", "--cost-exponent", "-1"], "--cost-exponent"),
         (["--family", "knn", "--target", "w"], "'w'"),
         (["--family", "knn", "--knowledge", "nowhere"], "autometa collect"),
         (["--family", "no such family", "--knowledge", "default"], "autometa collect"),

@@ -1,12 +1,15 @@
-"""`autometa meta-train --suite`, against the tests' own OpenML server."""
+"""`autometa meta-train --suite` and `collect --suite`, against the tests' own OpenML server."""
 
 import json
 import os
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from openml_server import OpenMLServer
+
+from autometa import Knowledge
 
 SMALL = '{"n_hidden": 16, "n_token": 16, "n_layers": 1, "n_key": 8}'
 
@@ -50,6 +53,39 @@ def test_tasks_of_several_suites_are_trained_on_once_each(server, run, tmp_path)
     assert "Warning: left out openml-t1063: The target has one class only" in result.stderr
 
 
+def test_a_suite_is_collected_by_several_processes(server, run, tmp_path, monkeypatch):
+    parallel_config, given = joblib.parallel_config, {}
+
+    def remember(**options):
+        given.update(options)
+        return parallel_config(**options)
+
+    monkeypatch.setattr(joblib, "parallel_config", remember)
+
+    result = run(
+        *("collect", "--suite", "second", "--families", "knn", "--n-configs", 2),
+        *("--n-jobs", 2, "--out", tmp_path / "out"),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert given == {"n_jobs": 2}
+    assert "knn: 4 configurations on 2 tables" in result.stdout
+    knowledge = Knowledge.load(tmp_path / "out")
+    assert sorted(task["openml_id"] for task in knowledge.tasks.values()) == [61, 62]
+    assert knowledge.tables["knn"]["score"].notna().all()
+
+
+def test_what_cannot_be_used_of_a_suite_is_named_and_the_rest_is_collected(server, run, tmp_path):
+    result = run(
+        *("collect", "--suite", "first", "--families", "knn", "--n-configs", 1),
+        *("--out", tmp_path / "out"),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert "Warning: left out openml-t1063: The target has one class only" in result.stderr
+    assert list(Knowledge.load(tmp_path / "out").tasks) == ["kinds-t1061"]
+
+
 def test_a_suite_that_does_not_exist_is_refused(server, refused, tmp_path):
     line = refused(
         *("meta-train", "--suite", "nothing", "--n-steps", 1, "--resume", tmp_path / "knowledge")
@@ -57,3 +93,8 @@ def test_a_suite_that_does_not_exist_is_refused(server, refused, tmp_path):
 
     assert "suite 'nothing'" in line
     assert not (tmp_path / "knowledge").exists()
+    line = refused(
+        *("collect", "--suite", "nothing", "--families", "knn", "--out", tmp_path / "out")
+    )
+    assert "suite 'nothing'" in line
+    assert not (tmp_path / "out").exists()

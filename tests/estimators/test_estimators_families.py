@@ -51,7 +51,7 @@ def test_the_leaderboard_tells_what_proposals_brought(table, short_adaptation):
     own = board.set_index("origin")["score"]
     assert row["family"] == "knn"
     assert row["default"] == own["default"] and row["random"] == own["random"]
-    assert row["warm_at_equal_cost"] >= row["warm"]
+    assert row["warm_at_equal_cost"] is None or row["warm_at_equal_cost"] >= row["warm"]
     assert row["warm"] in own.loc[["surrogate"]].to_list()
 
 

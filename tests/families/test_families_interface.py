@@ -12,7 +12,13 @@ from sklearn.metrics import log_loss, r2_score
 
 from autometa.collecting import design_configs
 from autometa.exceptions import ColumnMismatchError, InvalidInputError, MissingExtraError
-from autometa.families import FAMILIES, default_config, find_family, read_config
+from autometa.families import (
+    FAMILIES,
+    default_config,
+    find_family,
+    library_defaults,
+    read_config,
+)
 
 PACKAGES = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}
 MODELS = [name for name in FAMILIES if name != "adapted_network"]
@@ -108,6 +114,17 @@ def test_the_default_configuration_lies_within_the_space(family, is_regression):
         for name, value in default.items()
         if name not in conditions or default[conditions[name][0]] in conditions[name][1]
     }
+
+
+@KINDS
+def test_the_library_has_a_default_for_every_hyperparameter(family, is_regression):
+    space = find_family(family).space(is_regression=is_regression)
+
+    defaults = library_defaults(family, is_regression=is_regression)
+
+    assert list(defaults) == list(space)
+    for name, value in defaults.items():
+        assert space[name]._contains(space[name].to_internal_repr(value)), name
 
 
 @KINDS

@@ -4,10 +4,12 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from autometa.exceptions import ArtefactError, InvalidInputError, SpaceWarning
+from autometa.families import find_family
 from autometa.knowledge import Knowledge
+from autometa.proposers import PortfolioProposer
 from autometa.tasks import fingerprint
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -125,6 +127,42 @@ def test_merging_gives_the_parts_back_together(knowledge):
     assert merged.merge(two).tables["svm"].shape == merged.tables["svm"].shape
 
 
+def test_merging_joins_metafeatures_and_spaces():
+    C, kernel = FloatDistribution, CategoricalDistribution
+    rows = pd.DataFrame({"task": ["a", "b"], "family": "svm", "hp_C": 0.5, "score": [0.1, 0.2]})
+    described = pd.DataFrame({"n": [1.0, 2.0], "m": [3.0, 4.0]}, index=["a", "b"])
+    ours = {"C": C(0.1, 1), "kernel": kernel(["rbf"])}
+    one = Knowledge.from_evaluations(rows.assign(hp_kernel="rbf"), described, ours)
+    rows = rows.assign(task=["b", "c"], hp_kernel=["poly", "rbf"], hp_degree=[2, None])
+    described = pd.DataFrame({"m": [5.0, 6.0], "k": [np.nan, 7.0]}, index=["b", "c"])
+    theirs = {"C": C(0.4, 10), "kernel": kernel(["poly", "rbf"]), "degree": IntDistribution(2, 4)}
+    other = Knowledge.from_evaluations(rows, described, theirs)
+
+    merged = one.merge(other)
+
+    found = merged.metafeatures[["n", "m", "k"]].T.to_dict("list")
+    np.testing.assert_equal(found, {"a": [1, 3, np.nan], "b": [2, 5, np.nan], "c": [np.nan, 6, 7]})
+    assert merged.spaces["svm"] == {
+        "C": C(0.1, 10),
+        "kernel": kernel(["rbf", "poly"]),
+        "degree": IntDistribution(2, 4),
+    }
+    table = merged.tables["svm"]
+    assert table["task"].tolist() == ["a", "b", "b", "c"]
+    assert table["hp_degree"].notna().tolist() == [False, False, True, False]
+    assert one.spaces["svm"] == ours, "the parts stay as they were"
+
+
+def test_a_number_here_and_a_category_there_are_not_merged():
+    rows = pd.DataFrame({"task": ["a"], "family": "svm", "score": [0.1]})
+    one, other = (
+        Knowledge.from_evaluations(rows.assign(hp_gamma=[value]), None) for value in (0.1, "scale")
+    )
+
+    with pytest.raises(InvalidInputError, match="'gamma' is a FloatDistribution here and a Cat"):
+        one.merge(other)
+
+
 def test_what_is_exported_makes_the_same_knowledge(knowledge):
     again = Knowledge.from_evaluations(*knowledge.to_evaluations())
 
@@ -151,9 +189,9 @@ def test_a_study_becomes_knowledge_with_its_sign_conditions_and_failures(tables)
         return 1.0 + trial.number
 
     knowledge = Knowledge()
-    knowledge.add_study(make_study(objective), tables[0], tables[0]["a"] > 0.5, family="svm")
+    knowledge.add_study(make_study(objective), tables[0], tables[0]["a"] > 0.5, family="machine")
 
-    table = knowledge.tables["svm"]
+    table = knowledge.tables["machine"]
     assert table["score"].dropna().tolist() == [-1.0, -2.0, -3.0, -5.0]
     assert table["score"].isna().sum() == 1
     is_rbf = table["hp_kernel"] == "rbf"
@@ -197,12 +235,96 @@ def test_what_plays_no_part_is_not_filled_for_a_study_that_lacks_it(tables):
         knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family="svm")
 
     added = knowledge.tables["svm"].query("task == 'mine'")
-    assert set(added["hp_kernel"]) == {"rbf"} and set(added["hp_gamma"]) == {0.1}
+    assert set(added["hp_kernel"]) == {"rbf"} and set(added["hp_gamma"]) == {0.2}
+    assert "gamma=1.0 is out of range and was clipped to 0.2" in str(caught.list[-1].message)
     assert added["hp_degree"].isna().all(), "beside the kernel rbf"
     assert added["hp_epsilon"].isna().all(), "on classes"
     assert not any("degree" in str(w.message) or "epsilon" in str(w.message) for w in caught)
     assert knowledge.tasks["mine"]["kind"] == "binary"
     assert "mine" not in knowledge.filter(is_regression=True).tasks
+
+
+@pytest.mark.parametrize(("family", "filled"), [("svm", "rbf"), ("machine", "poly")])
+def test_what_a_study_lacks_is_the_librarys_default_and_of_foreign_families_the_usual(
+    tables, family, filled
+):
+    kernels = ["poly", "poly", "rbf"]
+    evaluations = pd.DataFrame({"task": "a", "hp_C": [1.0, 2.0, 3.0], "hp_kernel": kernels})
+    evaluations = evaluations.assign(family=family, score=[0.1, 0.2, 0.3])
+    knowledge = Knowledge.from_evaluations(evaluations, None)
+    study = make_study(lambda trial: trial.suggest_float("C", 1, 3))
+
+    with pytest.warns(SpaceWarning, match=f"'kernel' is missing .* its default, '{filled}'"):
+        knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family=family)
+
+    added = knowledge.tables[family].query("task == 'mine'")
+    assert set(added["hp_kernel"]) == {filled}
+
+
+def test_a_study_of_a_family_of_ours_is_fitted_to_its_space_where_nothing_else_is_known(tables):
+    study = make_study(
+        lambda trial: (
+            trial.suggest_float("C", 5e3, 1e4)
+            + (trial.suggest_categorical("kernel", ["poly", "POLY"]) == "poly")
+            + trial.suggest_float("tol", 0, 1)
+        )
+    )
+    knowledge = Knowledge()
+
+    with pytest.warns(SpaceWarning) as caught:
+        knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family="svm")
+
+    assert knowledge.spaces["svm"] == find_family("svm").space(is_regression=False)
+    table = knowledge.tables["svm"].drop(columns=["task", "step", "score", "cost_s"])
+    [config] = table.drop_duplicates().to_dict("records")
+    assert config == {
+        "hp_kernel": "poly",
+        "hp_C": 1000.0,
+        "hp_gamma": 1.0,
+        "hp_degree": 3,
+        "hp_coef0": 0.0,
+        "hp_scaling": "standardised",
+    }
+    messages = " ".join(str(warning.message) for warning in caught)
+    assert "clipped to 1000.0" in messages and "'tol' is not in the space" in messages
+    assert "'degree' is missing and was filled with its default, 3" in messages
+
+
+def test_what_plays_no_part_in_a_family_of_ours_has_a_column_and_no_value(tables):
+    study = make_study(lambda trial: trial.suggest_float("C", 1, 2), direction="maximize")
+    knowledge = Knowledge()
+
+    with pytest.warns(SpaceWarning):
+        knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family="svm")
+
+    assert knowledge.tables["svm"][["hp_degree", "hp_coef0"]].isna().all(axis=None)
+    config = PortfolioProposer(knowledge, "svm").start().ask()
+    assert config["kernel"] == "rbf" and "degree" not in config
+
+
+def test_a_study_on_numbers_brings_what_a_family_of_ours_has_for_them(tables):
+    classes = make_study(lambda trial: trial.suggest_float("C", 1, 2))
+    numbers = make_study(lambda trial: trial.suggest_float("alpha", 1, 2))
+    knowledge = Knowledge()
+
+    with pytest.warns(SpaceWarning, match="'scaling' is missing"):
+        knowledge.add_study(classes, tables[0], tables[0]["a"] > 0.5, family="linear", name="yes")
+        knowledge.add_study(numbers, tables[1], tables[1]["a"], family="linear", name="much")
+
+    table = knowledge.tables["linear"]
+    is_number = table["task"] == "much"
+    assert (table["hp_C"].notna() == ~is_number).all()
+    assert (table["hp_alpha"].notna() == is_number).all()
+    assert table["hp_alpha"].dropna().between(1, 2).all()
+
+
+def test_a_study_that_has_only_the_name_of_a_family_of_ours_keeps_its_space(tables):
+    study = make_study(lambda trial: trial.suggest_float("svc__C", 1, 2))
+    knowledge = Knowledge()
+
+    knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family="svm")
+
+    assert knowledge.spaces["svm"] == {"svc__C": FloatDistribution(1, 2)}
 
 
 def test_studies_without_a_score_are_refused(tables):

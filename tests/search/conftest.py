@@ -38,6 +38,17 @@ def knowledge():
     return Knowledge.from_evaluations(pd.concat(tables), metafeatures)
 
 
+@pytest.fixture(scope="session")
+def costly_knowledge():
+    """The best kernel takes 100 times as long as the second best."""
+    from autometa import Knowledge
+
+    configs = pd.DataFrame({"hp_kernel": ["rbf", "linear", "poly"]})
+    rows = configs.assign(family="svm", score=[0.9, 0.88, 0.5], cost_s=[100.0, 1.0, 1.0])
+    tables = [rows.assign(task=f"t{task}") for task in range(9)]
+    return Knowledge.from_evaluations(pd.concat(tables), None)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

@@ -1,8 +1,13 @@
 """The sampler: proposals by knowledge first, then another sampler, for every kind of study."""
 
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -13,8 +18,10 @@ from search.conftest import N_OTHERS, merit_of
 
 from autometa import Knowledge, MetaSampler
 from autometa.exceptions import ArtefactError, InvalidInputError
-from autometa.proposers import NearestTasksProposer, PortfolioProposer
+from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
 from autometa.search import _replay
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -135,13 +142,50 @@ def test_there_is_a_limit_to_proposals(make_sampler, monkeypatch):
     assert origins(study) == ["surrogate"] * 3 + ["sampler"] * 2
 
 
-def test_scores_of_another_metric_count_by_rank(make_sampler):
+@pytest.mark.parametrize(
+    "proposer",
+    [SurrogateProposer, partial(SurrogateProposer, cost_exponent=1.0)],
+    ids=["class", "partial"],
+)
+def test_scores_of_another_metric_count_by_rank(make_sampler, proposer):
     def values(transform):
-        study = optuna.create_study(direction="maximize", sampler=make_sampler())
+        sampler = make_sampler(proposer=proposer)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
         study.optimize(lambda trial: transform(objective(trial)), n_trials=10)
         return [trial.params["C"] for trial in study.trials]
 
     assert values(lambda score: score) == values(lambda score: 1e4 * score - 7e6)
+
+
+def test_a_partial_keeps_what_it_has_bound(make_sampler):
+    bound = partial(SurrogateProposer, by_rank=False)
+
+    values = []
+    for options in ({"proposer": bound}, {"by_rank": False}, {}):
+        study = optuna.create_study(direction="maximize", sampler=make_sampler(**options))
+        study.optimize(objective, n_trials=8)
+        values.append([trial.params["C"] for trial in study.trials])
+
+    assert values[0] == values[1] != values[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "first"),
+    [
+        ({}, "rbf"),
+        ({"cost_exponent": 1.0}, "linear"),
+        ({"proposer": partial(SurrogateProposer, cost_exponent=1.0)}, "linear"),
+    ],
+    ids=["per trial", "per second", "partial"],
+)
+def test_what_is_cheap_and_nearly_as_good_comes_first_where_seconds_count(
+    costly_knowledge, options, first
+):
+    sampler = MetaSampler(family="svm", knowledge=costly_knowledge, **options)
+
+    asked = optuna.create_study(sampler=sampler).ask()
+
+    assert asked.suggest_categorical("kernel", ["rbf", "linear", "poly"]) == first
 
 
 def test_parallel_trials_get_different_proposals_also_from_another_worker(make_sampler, tmp_path):
@@ -161,6 +205,64 @@ def test_parallel_trials_get_different_proposals_also_from_another_worker(make_s
     for number, trial in enumerate(asked):
         workers[1 - number % 2].tell(trial.number, objective(trial))
     assert set(origins(workers[0])) == {"surrogate"}
+
+
+WORKER = """
+import os, sys, time
+from pathlib import Path
+
+import optuna
+from autometa import MetaSampler
+
+folder, storage, number = sys.argv[1:]
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+sampler = MetaSampler(family="svm", knowledge=folder, metafeatures={"size": 1.0}, seed=0)
+study = optuna.load_study(study_name="shared", storage=storage, sampler=sampler)
+Path(folder, f"ready-{number}").touch()
+while not all(Path(folder, f"ready-{number}").exists() for number in range(2)):
+    time.sleep(0.01)
+
+
+def objective(trial):
+    trial.set_user_attr("pid", os.getpid())
+    C = trial.suggest_float("C", 1e-2, 1e2, log=True)
+    kernel = trial.suggest_categorical("kernel", ["linear", "rbf"])
+    time.sleep(0.1)
+    return C - (kernel == "linear")
+
+
+study.optimize(objective, n_trials=5)
+"""
+
+
+def test_processes_share_a_storage_and_try_different_configurations(knowledge, tmp_path):
+    knowledge.save(tmp_path)
+    storage = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=storage, study_name="shared", direction="maximize")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(tmp_path), storage, str(number)],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    try:
+        ended = [worker.communicate(timeout=120) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+
+    assert [worker.returncode for worker in workers] == [0, 0], ended
+    trials = study.trials
+    assert {trial.state for trial in trials} == {TrialState.COMPLETE} and len(trials) == 10
+    assert len({trial.user_attrs["pid"] for trial in trials}) == 2
+    assert set(origins(study)) == {"surrogate"}
+    configs = {tuple(sorted(trial.params.items())) for trial in trials}
+    assert len(configs) >= 9, "two that read the study in the same moment may agree"
 
 
 def test_workers_that_come_later_go_on_as_the_first_would_have(make_sampler):
@@ -384,6 +486,10 @@ def test_bad_input_is_told_with_the_way_out(knowledge, tmp_path):
         MetaSampler(family="svm", knowledge=knowledge, metafeatures={"rows": 3})
     with pytest.raises(InvalidInputError, match="base_sampler must be an optuna sampler"):
         MetaSampler(family="svm", knowledge=knowledge, base_sampler="tpe")
+    with pytest.raises(InvalidInputError, match="PortfolioProposer does not take"):
+        MetaSampler(
+            family="svm", knowledge=knowledge, proposer=PortfolioProposer, cost_exponent=1.0
+        )
     with pytest.raises(InvalidInputError, match="knowledge must be"):
         MetaSampler(family="svm", knowledge=3)
     with pytest.raises(ArtefactError, match="autometa collect"):

@@ -83,24 +83,36 @@ def knowledge_over(space_json):
 
 
 class Recording(MetaSampler):
-    """Remembers the studies that asked."""
+    """Remembers the studies and the trials that asked."""
 
     def __init__(self, **options):
         super().__init__(**options)
-        self.studies = {}
+        self.studies, self.asked = {}, {}
 
     def sample_relative(self, study, trial, search_space):
-        self.studies[study.study_name] = study
+        if search_space:
+            self._note(study, trial)
         return super().sample_relative(study, trial, search_space)
 
     def sample_independent(self, study, trial, *args):
-        self.studies[study.study_name] = study
+        self._note(study, trial)
         return super().sample_independent(study, trial, *args)
 
-    @property
+    def _note(self, study, trial):
+        self.studies[study.study_name] = study
+        self.asked.setdefault(study.study_name, set()).add(trial.number)
+
     def origins(self):
-        trials = [t for study in self.studies.values() for t in study.get_trials(deepcopy=False)]
-        return [trial.user_attrs.get("autometa:origin") for trial in trials]
+        """Those of the trials that asked: before the base sampler took over, and from there on."""
+        before, after = [], []
+        for name, study in self.studies.items():
+            found = before
+            for trial in study.get_trials(deepcopy=False):
+                if "autometa:handed_over" in trial.user_attrs:
+                    found = after
+                if trial.number in self.asked[name]:
+                    found.append(trial.user_attrs.get("autometa:origin"))
+        return before, after
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -118,21 +130,28 @@ class SamplerContract(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObject
             return made[-1]
 
         yield make
-        origins = [origin for sampler in made for origin in sampler.origins]
-        self.check(origins, request.node.originalname)
+        before, after = [], []
+        for sampler in made:
+            for found, more in zip((before, after), sampler.origins(), strict=True):
+                found.extend(more)
+        self.check(before, after, request.node.originalname)
 
 
 class TestWithoutKnowledge(SamplerContract):
     def space(self, node):
         return {"unrelated": FloatDistribution(0, 1)}
 
-    def check(self, origins, name):
-        assert set(origins) <= {"sampler", None}
+    def check(self, before, after, name):
+        assert set(before) <= {"sampler", None} and not after
 
 
 class TestWithKnowledge(SamplerContract):
     def space(self, node):
         return space_of(node)
 
-    def check(self, origins, name):
-        assert name in NOT_ASKED or "surrogate" in origins
+    def check(self, before, after, name):
+        if name in NOT_ASKED:
+            assert set(before) <= {None} and not after
+        else:
+            assert set(before) == {"surrogate"}
+            assert set(after) <= {"sampler", None}  # none yet while a trial runs

@@ -62,6 +62,20 @@ def test_without_meta_features_all_tasks_count_alike(given):
     assert {tuple(proposal.neighbours) for proposal in proposals} == {()}
 
 
+@pytest.mark.parametrize(("cost_exponent", "first"), [(0.0, "rbf"), (1.0, "linear")])
+def test_what_is_cheap_and_nearly_as_good_comes_first_where_seconds_count(
+    costly_knowledge, cost_exponent, first
+):
+    given = {"family": "svm", "knowledge": costly_knowledge, "cost_exponent": cost_exponent}
+    study = optuna.create_study()
+
+    enqueued = warm_start(study, n=2, **given)
+
+    assert [proposal.config for proposal in enqueued] == [p.config for p in suggest(n=2, **given)]
+    assert enqueued[0].config == {"kernel": first}
+    assert study.trials[0].system_attrs["fixed_params"] == {"kernel": first}
+
+
 def test_a_space_of_ones_own_is_kept_to(given):
     space = {"C": FloatDistribution(0.5, 2.0), "kernel": CategoricalDistribution(["linear"])}
 
@@ -129,6 +143,9 @@ def test_bad_input_is_told(given, knowledge):
         suggest(n=0, **given)
     with pytest.raises(InvalidInputError, match="y was given without X"):
         suggest(y=[1, 2], **given)
+    for wrong in (-1.0, "fast", float("nan")):
+        with pytest.raises(InvalidInputError, match="cost_exponent must be a number >= 0"):
+            suggest(cost_exponent=wrong, **given)
     with pytest.raises(InvalidInputError, match="must be an optuna distribution"):
         suggest(space={"C": 3}, **given)
     with pytest.raises(InvalidInputError, match="ships with autometa holds no evaluations of"):
