@@ -53,9 +53,9 @@ ROWS_AT_ONCE = 2**15
 #: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
 BYTES_PER_CELL = 70
 #: Encoding takes so many times what reading rows takes, and may take this share of the time left.
-ENCODING_OF_READING, ENCODING_SHARE = 5.0, 0.3
+ENCODING_OF_READING, ENCODING_SHARE = 5.0, 0.25
 #: No fewer rows are drawn where time is too short for all.
-FEWEST_ROWS = 2_000
+FEWEST_ROWS = 500
 
 
 class AutoMetaEstimator(BaseEstimator):
