@@ -52,8 +52,9 @@ UNTRIED_WEIGHT = 0.5
 ROWS_AT_ONCE = 2**15
 #: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
 BYTES_PER_CELL = 70
-#: Encoding takes so many times what reading rows takes, and may take this share of the time left.
-ENCODING_OF_READING, ENCODING_SHARE = 5.0, 0.25
+#: Encoding takes so many times what reading rows takes, and may take this share of the time left,
+#: or so many seconds.
+ENCODING_OF_READING, ENCODING_SHARE, ENCODING_S = 5.0, 0.25, 0.2
 #: No fewer rows are drawn where time is too short for all.
 FEWEST_ROWS = 500
 
@@ -139,7 +140,7 @@ class AutoMetaEstimator(BaseEstimator):
         if deadline.seconds is None or self.cv is not None or self.storage is not None:
             return rows
         encoding_s = ENCODING_OF_READING * (deadline.elapsed_s - started_s)
-        n_rows, may_take_s = len(rows.y), ENCODING_SHARE * deadline.left_s
+        n_rows, may_take_s = len(rows.y), max(ENCODING_S, ENCODING_SHARE * deadline.left_s)
         if encoding_s <= may_take_s or n_rows <= FEWEST_ROWS:
             return rows
         n_drawn = max(FEWEST_ROWS, int(n_rows * may_take_s / encoding_s))

@@ -24,11 +24,10 @@ class GraphNetwork(MetaLearner):
     node itself have; features of all layers are kept. Normalisation uses the statistics of all
     graphs of the episode.
 
-    Departures from the paper: classes are given slots at random, up to ``n_slots``. The plan of
-    this library allows for slots in SNAIL, meta networks and the LSTM only; here they cannot be
-    done without either, since a label is part of a node's features, whose number is fixed. Numbers
-    have an input and an output of their own, since they are no class; of a table only the first
-    ``max_rows`` support rows, which stand in random order, are nodes, and the default
+    Departures from the paper: classes are given slots at random, up to ``n_slots``, since a label
+    is part of a node's features, whose number is fixed, while tables have any number of classes.
+    Numbers have an input and an output of their own, since they are no class; of a table only the
+    first ``max_rows`` support rows, which stand in random order, are nodes, and the default
     ``n_features`` is smaller, as the cost grows with the square of the nodes for each row to
     predict. Its semi-supervised and active learning are left out, as episodes have no support
     rows without a label.

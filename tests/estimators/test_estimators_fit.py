@@ -237,6 +237,7 @@ def test_where_time_is_up_few_rows_are_looked_up(make_model, fake_costs, monkeyp
 @pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
 def test_where_time_is_short_for_reading_some_rows_are_fitted_on(make_model, monkeypatch, cls):
     monkeypatch.setattr("autometa.estimators._base.ENCODING_SHARE", 0.0)
+    monkeypatch.setattr("autometa.estimators._base.ENCODING_S", 0.0)
     monkeypatch.setattr("autometa.estimators._base.FEWEST_ROWS", 20)
     y = np.where(np.arange(60) == 7, 9, Y) if cls is AutoMetaClassifier else NUMBERS
     model = make_model(0, cls, time_limit=5.0, cv=None)

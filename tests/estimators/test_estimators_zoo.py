@@ -283,7 +283,7 @@ def test_an_awkward_table_at_the_defaults(make):
         X, y = make(rng)
     AutoMetaClassifier(time_limit=0, random_state=0).fit(X, y)  # pays for what is paid once
 
-    model = AutoMetaClassifier(time_limit=2, random_state=0).fit(X, y)
+    model = AutoMetaClassifier(time_limit=1, random_state=0).fit(X, y)
 
     classes, counts = np.unique(y, return_counts=True)
     check_probabilities(model.predict_proba(unseen(X)), (len(X), len(classes)))
