@@ -51,9 +51,21 @@ class FoldModels:
         model.preparation_ = self._prepare(model.preparation)[0]
         return model
 
-    def fit(self, model, fold=None, should_stop=None):
-        """Fit a model made by :meth:`make` on the training rows of a fold, or on all rows."""
+    def fit(self, model, fold=None, should_stop=None, rows_share=1.0):
+        """Fit a model made by :meth:`make` on the training rows of a fold, or on all rows.
+
+        Parameters
+        ----------
+        model : TableModel
+        fold : int, optional
+        should_stop : callable, optional
+        rows_share : float, default=1.0
+            Below 1, so many of the rows are drawn at random, the same for every model.
+        """
         weight = self.task.weight if fold is None else self.folds.train_weight[fold]
+        if rows_share < 1:
+            is_drawn = np.random.default_rng(self.seed).random(len(weight)) < rows_share
+            weight = np.where(is_drawn, weight, 0.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             cells = self._prepare(model.preparation)[1]
@@ -93,12 +105,14 @@ class FoldModels:
 
         Returns
         -------
-        float
-            Seconds of one fold; 0 where the rows are so few that there is nothing to guess.
+        seconds : float
+            Of one fold; 0 where the rows are so few that there is nothing to guess.
+        rows_power : float
+            By which power of the rows they grow.
         """
         n_train = int((self.folds.train_weight[0] > 0).sum())
         if n_train <= 2 * PROBE_ROWS[-1]:
-            return 0.0
+            return 0.0, 1.0
         model = self.make(family, find_family(family).DEFAULT_CONFIG)
         cells = self._prepare(model.preparation)[1]
         rows = np.random.default_rng(0).permutation(len(self.task.y))
@@ -113,8 +127,9 @@ class FoldModels:
                 model.predict_prepared(sample, self.task.n_classes)
             seconds.append(time.perf_counter() - started_s)
         most = PROBE_ROWS[-1]
-        growth = np.log(seconds[-1] / min(seconds[:-1])) / np.log(most / PROBE_ROWS[0])
-        return seconds[-1] * (n_train / most) ** float(np.clip(growth, 1.0, 3.0))
+        power = np.log(seconds[-1] / min(seconds[:-1])) / np.log(most / PROBE_ROWS[0])
+        power = float(np.clip(power, 1.0, 3.0))
+        return seconds[-1] * (n_train / most) ** power, power
 
     def _prepare(self, preparation):
         key = repr(preparation)

@@ -37,6 +37,8 @@ class Candidate:
         One a fold; none for the adapted network.
     seconds : float
         What fitting and predicting all folds took; NaN where no clock was read.
+    rows_share : float
+        Of each fold's training rows, those that were drawn to fit on.
     """
 
     family: str
@@ -47,6 +49,7 @@ class Candidate:
     n_steps: int | None = None
     models: list = field(default_factory=list)
     seconds: float = float("nan")
+    rows_share: float = 1.0
 
 
 class Library:

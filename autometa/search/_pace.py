@@ -29,6 +29,12 @@ GROUP_SHARE = 0.5
 REFIT_OF_FOLD = 1.5
 #: A family that grows is worth starting where so much of what it took before fits.
 LEAST_GROWN = 0.3
+#: Of the time left, what another may take that is fitted on a part of the rows.
+CAPPED_SHARE = 0.1
+#: Fewer rows than these are not worth a fit where there are more.
+FEWEST_ROWS = 1_000
+#: The power of the rows by which a fit's time grows, where it is not 1.
+ROWS_POWER = {"svm": 2.0}
 
 
 class Pace:
@@ -70,7 +76,8 @@ class Pace:
         self._n_reserved = 1  # networks of the refit that the search leaves time for
         self._last_s, self._n_networks, self._is_stepping = 0.0, 1, False
         self._tables_s = 0.0  # of table models that are to be fitted on all rows
-        self._fold_s = {}  # seconds that a table model of each family took on a fold
+        self._fold_s = {}  # seconds that a table model of each family took on a fold's rows
+        self._rows_power = dict(ROWS_POWER)
 
     @property
     def is_free(self):
@@ -154,22 +161,41 @@ class Pace:
             self._n_reserved = self._n_bags_within(best_n_steps, REFIT_SHARE * self._group_share)
         self._best_n_steps = best_n_steps
 
-    def may_fit(self, family, task, n_folds):
-        """Whether a table model of a family could be fitted on the folds."""
+    def knows(self, family):
+        """Whether fits of a family have been timed, or guessed from fits on few rows."""
+        return self.is_free or family in self._fold_s
+
+    def guess(self, family, fold_s, rows_power):
+        """Take a guess of what a fold of a family takes, and how that grows with the rows."""
+        self._fold_s[family], self._rows_power[family] = fold_s, rows_power
+
+    def rows_share(self, family, task, n_folds):
+        """The share of each fold's rows that a table model of a family may be fitted on.
+
+        1 where all fit, or as many steps of a family that grows; 0 where what fits is not worth it.
+        """
         if self.is_free:
-            return True
+            return 1.0
         fold_s = self._fold_s.get(family) or guess_seconds(family, task)
         if family in GROWING:
             fold_s = fold_s * LEAST_GROWN
-        return fold_s * n_folds < FIT_SHARE * self._left_for_fits_s
+        left_s = self._left_for_fits_s
+        if fold_s * n_folds < FIT_SHARE * left_s:
+            return 1.0
+        if family in GROWING or left_s <= 0:
+            return 0.0
+        share = CAPPED_SHARE * left_s / (n_folds * fold_s)
+        share **= 1 / self._rows_power.get(family, 1.0)
+        return share if share * task.X.shape[0] >= FEWEST_ROWS else 0.0
 
     @contextmanager
-    def fitting(self, family, n_folds):
+    def fitting(self, family, n_folds, rows_share=1.0):
         """Watch over one configuration's fits; gives the :class:`FitLimits`."""
         limits = FitLimits(None if self.is_free else self._left_for_fits_s * FIT_SHARE, n_folds)
         yield limits
         if limits.n_ended and not self.is_free:
             fold_s, before_s = limits.seconds / limits.n_ended, self._fold_s.get(family, 0.0)
+            fold_s /= rows_share ** self._rows_power.get(family, 1.0)
             # one that was stopped says little of what others take
             self._fold_s[family] = max(fold_s, before_s * (1.0 if limits.is_over else 0.5))
 

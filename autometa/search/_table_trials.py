@@ -22,8 +22,6 @@ MOST_TRIALS = {"linear": 12, "knn": 12}
 FEW_TRIALS, ROWS_OF_A_TRIAL = 5, 100
 #: A family whose first trials all fail is given up after so many.
 MOST_FAILURES = 3
-#: Of the time left, what the first trial of a user's own estimator may take.
-FIRST_SHARE = 0.3
 
 
 class TableTrials:
@@ -43,7 +41,7 @@ class TableTrials:
         self.library, self.pace, self.proposals = library, pace, proposals
         self.n_trials = self.n_failed = 0
         self._is_regression = models.task.is_regression
-        self._source, self._guess_s = proposals.source, None
+        self._source = proposals.source
         self._space = find_family(self._source).space(is_regression=self._is_regression)
         most = FEW_TRIALS + len(models.task.y) // ROWS_OF_A_TRIAL
         self._most = min(most, MOST_TRIALS.get(self.family, most)) if self._space else 1
@@ -52,13 +50,16 @@ class TableTrials:
         """Whether there is time, and something left to try."""
         is_new = self.n_trials < self._most
         is_hopeless = self.n_trials == self.n_failed >= MOST_FAILURES
-        is_unknown = isinstance(self._source, Family) and not self.n_trials
-        return (
-            is_new
-            and not is_hopeless
-            and self.pace.may_fit(self.family, self.models.task, self.models.n_folds)
-            and not (is_unknown and not self._fits_at_all())
-        )
+        return is_new and not is_hopeless and self._rows_share() > 0
+
+    def _rows_share(self):
+        """Of each fold's training rows, those that there is time for."""
+        if isinstance(self._source, Family) and not self.pace.knows(self.family):
+            try:
+                self.pace.guess(self.family, *self.models.guess_seconds(self._source))
+            except Exception:  # its first trial will say so
+                self.pace.guess(self.family, 0.0, 1.0)
+        return self.pace.rows_share(self.family, self.models.task, self.models.n_folds)
 
     def run(self, n_most):
         """Run one trial; return the frozen trials told."""
@@ -97,12 +98,14 @@ class TableTrials:
         all folds is kept.
         """
         n_folds, steps_name = self.models.n_folds, find_family(self._source).STEPS_NAME
-        fitted, predictions, steps = [], [], None
-        with self.pace.fitting(self.family, n_folds) as limits:
+        fitted, predictions, steps, rows_share = [], [], None, self._rows_share()
+        if rows_share < 1:
+            trial.set_user_attr("autometa:rows_share", rows_share)
+        with self.pace.fitting(self.family, n_folds, rows_share) as limits:
             for fold in range(n_folds):
                 try:
                     model = self.models.make(self._source, config)
-                    self.models.fit(model, fold, limits.should_stop)
+                    self.models.fit(model, fold, limits.should_stop, rows_share)
                     if steps is None:
                         steps = _points(self.family, model.n_steps_)
                     predictions.append(self.models.predict(model, fold, steps))
@@ -143,18 +146,8 @@ class TableTrials:
             trial.number,
             models=fitted,
             seconds=limits.seconds,
+            rows_share=rows_share,
         )
-
-    def _fits_at_all(self):
-        """Whether a fit of a user's estimator, of which nothing is known yet, ends in time."""
-        if self.pace.is_free:
-            return True
-        if self._guess_s is None:
-            try:
-                self._guess_s = self.models.guess_seconds(self._source)
-            except Exception:  # its first trial will say so
-                self._guess_s = 0.0
-        return self._guess_s * self.models.n_folds < FIRST_SHARE * self.pace.deadline.left_s
 
     @property
     def _errors(self):

@@ -157,8 +157,9 @@ def test_what_a_fit_takes_is_guessed_from_few_rows():
     folds = Folds(halves, 1 - halves)
     models = FoldModels(pd.DataFrame(rows[:, :, 0]), task, folds, None, seed=0, n_threads=1)
 
-    guess = models.guess_seconds(Family("slow", Slow()))
+    guess, rows_power = models.guess_seconds(Family("slow", Slow()))
 
+    assert 1 <= rows_power <= 3
     assert 0.5 < guess < 15  # 1 second of sleep, and what else the machine does
 
 

@@ -112,10 +112,10 @@ def test_a_configuration_that_fails_is_told_so_and_the_search_goes_on(
 ):
     fit = FoldModels.fit
 
-    def fail(self, model, fold=None, should_stop=None):
+    def fail(self, model, *options):
         if "KN" in type(model.model).__name__ or "Neighbours" in type(model.model).__name__:
             raise ValueError("no neighbours today")
-        return fit(self, model, fold, should_stop)
+        return fit(self, model, *options)
 
     monkeypatch.setattr(FoldModels, "fit", fail)
 
@@ -167,6 +167,21 @@ def test_after_a_single_fold_members_are_fitted_on_all_rows(search_families, mak
     (model,) = one.models
     n_rows = model.model_.estimators_[0].tree_.n_node_samples[0]
     assert weight == 1 and n_rows == len(make_encoded_task(n_classes=2).y)
+
+
+def test_what_is_fitted_on_a_part_of_the_rows_says_so_and_is_not_fitted_on_all(
+    search_families, make_encoded_task, monkeypatch
+):
+    monkeypatch.setattr(Pace, "rows_share", lambda *_: 0.5)
+
+    result = search_families(2, families=["extra_trees", "knn"], n_folds=1)
+
+    n_train = len(make_encoded_task(n_classes=2).y) * 2 / 3
+    assert {t.user_attrs["autometa:rows_share"] for t in result.trials} == {0.5}
+    for one in result.found.candidates:
+        model = one.models[0].model_
+        n_rows = len(model.y_) if one.family == "knn" else model.estimators_[0].tree_.n_node_samples[0]
+        assert one.rows_share == 0.5 and 0.3 * n_train < n_rows < 0.7 * n_train
 
 
 def test_the_network_has_draws_before_the_selection(short, search_families, monkeypatch):

@@ -162,12 +162,23 @@ def task_of(n_rows, n_columns, n_classes=2):
 def test_a_family_that_cannot_end_in_time_is_not_begun(make_pace, family):
     pace = make_pace(10.0)
 
-    assert pace.may_fit(family, task_of(100, 4), 5)
-    assert not pace.may_fit(family, task_of(1_000_000, 1_000), 5)
+    assert pace.rows_share(family, task_of(100, 4), 5) == 1
+    assert pace.rows_share(family, task_of(1_000_000, 100_000), 5) == 0
+    assert Pace(Deadline(None)).rows_share(family, task_of(1_000_000, 100_000), 5) == 1
 
 
-@pytest.mark.parametrize(("family", "may_fit"), [("svm", False), ("lightgbm", True)])
-def test_what_fits_took_tells_whether_another_fits(make_pace, clock, monkeypatch, family, may_fit):
+def test_what_cannot_end_early_is_fitted_on_the_rows_that_there_is_time_for(make_pace):
+    task = task_of(100_000, 20)
+
+    few, more = (make_pace(limit).rows_share("svm", task, 1) for limit in (10.0, 40.0))
+
+    assert 0.01 <= few < more < 1
+    assert more / few == pytest.approx(2, rel=0.1)  # its time grows with their square
+    assert make_pace(10.0).rows_share("lightgbm", task, 1) == 1
+
+
+@pytest.mark.parametrize(("family", "share"), [("svm", 0), ("lightgbm", 1)])
+def test_what_fits_took_tells_whether_another_fits(make_pace, clock, monkeypatch, family, share):
     monkeypatch.setattr("autometa.search._pace.time", clock)
     pace = make_pace(100.0)
     with pace.fitting(family, 2) as limits:
@@ -176,7 +187,18 @@ def test_what_fits_took_tells_whether_another_fits(make_pace, clock, monkeypatch
             limits.fold_ended()
 
     # 60 s are left; what grows could end with a part of its steps
-    assert pace.may_fit(family, task_of(100, 4), 2) == may_fit
+    assert pace.rows_share(family, task_of(100, 4), 2) == share
+
+
+def test_a_fit_on_a_part_of_the_rows_tells_what_all_of_them_take(make_pace, clock, monkeypatch):
+    monkeypatch.setattr("autometa.search._pace.time", clock)
+    pace, task = make_pace(100.0), task_of(10_000, 4)
+    with pace.fitting("svm", 1, rows_share=0.5) as limits:
+        clock.now += 20.0
+        limits.fold_ended()
+
+    # 72 s that count are left, of which a tenth; all rows would take 80
+    assert pace.rows_share("svm", task, 1) == pytest.approx((7.2 / 80) ** 0.5)
 
 
 def test_a_fit_is_told_to_stop_when_its_share_of_the_time_is_used(make_pace, clock, monkeypatch):
