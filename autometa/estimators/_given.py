@@ -24,7 +24,7 @@ class GivenTable:
     positions : ndarray of shape (n_rows,)
         Ascending positions among the rows given.
     as_given : tuple
-        ``X``, ``y`` and ``groups`` with all rows, for a splitter.
+        ``X``, ``y``, ``groups`` and ``sample_weight`` with all rows, for a splitter.
     """
 
     task: Task
@@ -77,7 +77,8 @@ def check_given(X, y, sample_weight, groups, *, kind):
     if groups is not None:
         groups = _check_groups(groups, n_given)
     columns = [column for _, column in targets.items()]
-    as_given = [(X, y, groups) for y in columns]
+    all_weights = None if sample_weight is None else weight
+    as_given = [(X, y, groups, all_weights) for y in columns]
     if len(positions) < n_given:
         X, weight = X.iloc[positions], weight[positions]
         columns = [y.iloc[positions] for y in columns]

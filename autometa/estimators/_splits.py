@@ -1,6 +1,7 @@
 """The folds of a search: dealt on canonical rows, or as the user splits the rows given."""
 
 import numbers
+from inspect import signature
 
 import numpy as np
 
@@ -76,4 +77,7 @@ def _list_splits(cv, given):
                 f"cv must be None, an int >= 2, a splitter or a list of (train, test), got {cv!r}."
             )
         return cv
-    return cv.split(*given.as_given)
+    X, y, groups, weight = given.as_given
+    takes_weight = "sample_weight" in signature(cv.split).parameters
+    options = {"sample_weight": weight} if takes_weight and weight is not None else {}
+    return cv.split(X, y, groups, **options)

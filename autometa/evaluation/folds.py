@@ -9,6 +9,9 @@ from autometa.families import Folds
 
 #: By default: folds up to a number of rows, above which fewer say enough.
 DEFAULT_FOLDS = {1_000: 5, 5_000: 3}
+#: Up to so many rows, which folds they fall into is much of what scores differ by: they are dealt
+#: so many times.
+REPEATED_ROWS, N_REPEATS = 100, 3
 #: One in so many rows is held out.
 HOLDOUT_PART = 4
 #: Of equal rows, so many for each part are dealt one by one.
@@ -32,7 +35,7 @@ def make_folds(y, weight, *, n_classes, rng, n_folds=None, groups=None, counts=N
     rng : numpy.random.Generator
     n_folds : int, optional
         Capped by the number of rows or groups. By default 5, above 1,000 rows 3, above 5,000 a
-        quarter of the rows held out once.
+        quarter of the rows held out once; up to 100 rows without groups 5, dealt three times.
     groups : ndarray of shape (n_rows,), optional
         Codes. No group is on both sides of a fold.
     counts : ndarray of int of shape (n_rows,), optional
@@ -53,21 +56,29 @@ def make_folds(y, weight, *, n_classes, rng, n_folds=None, groups=None, counts=N
     n_rows = len(y)
     is_holdout = n_folds is None and n_rows > max(DEFAULT_FOLDS)
     n_parts = HOLDOUT_PART if is_holdout else _check_n_folds(n_folds, n_rows)
+    is_repeated = n_folds is None and groups is None and n_parts < n_rows <= REPEATED_ROWS
     if groups is not None:
-        part, counts = _deal_groups(groups, n_parts, rng), np.ones(n_rows, dtype=np.intp)
+        parts, counts = [_deal_groups(groups, n_parts, rng)], np.ones(n_rows, dtype=np.intp)
     else:
         counts = np.minimum(1 if counts is None else counts, MOST_DEALT * n_parts)
         counts = np.broadcast_to(counts, n_rows)
-        part = _deal_rows(np.repeat(y, counts), n_classes, n_parts, rng)
-    row_of = np.repeat(np.arange(n_rows), counts)
-    share = np.zeros((part.max() + 1, n_rows))  # of each row, what is in each part
-    is_dealt = part >= 0
-    np.add.at(share, (part[is_dealt], row_of[is_dealt]), 1.0)
-    share = (share / counts)[: 1 if is_holdout else None]
+        each = np.repeat(y, counts)
+        n_repeats = N_REPEATS if is_repeated else 1
+        parts = [_deal_rows(each, n_classes, n_parts, rng) for _ in range(n_repeats)]
+    share = np.concatenate([_shares(part, counts) for part in parts])[: 1 if is_holdout else None]
     share = share[(share > 0).any(axis=1) & (share < 1).any(axis=1)]
     if not len(share):
         return Folds(weight[None].copy(), weight[None].copy())
     return Folds(weight * (1 - share), weight * share)
+
+
+def _shares(part, counts):
+    """Of each row, what is in each part; an array of shape (n_parts, n_rows)."""
+    row_of = np.repeat(np.arange(len(counts)), counts)
+    share = np.zeros((part.max() + 1, len(counts)))
+    is_dealt = part >= 0
+    np.add.at(share, (part[is_dealt], row_of[is_dealt]), 1.0)
+    return share / counts
 
 
 def _check_n_folds(n_folds, n_rows):

@@ -42,8 +42,9 @@ class Family:
     an estimator, or to the last step of a pipeline, whose ``fit`` takes ``sample_weight``; to
     another, rows of whole weights are given several times, and other weights are not passed.
     Rows that occur several times arrive as one of such a weight. Under a time limit, what a fit
-    takes is guessed from two on a few hundred rows, then from the fits before; a fit that has begun
-    is not interrupted.
+    takes is guessed from some on a few hundred rows, then from the fits before; where all rows
+    would take too long, some drawn at random are fitted on. A fit that has begun is not
+    interrupted.
 
     Examples
     --------

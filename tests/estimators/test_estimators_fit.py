@@ -381,6 +381,26 @@ def test_groups_reach_the_splitter_and_the_default_folds(make_model, monkeypatch
         np.testing.assert_array_equal(np.sort(folds.valid_weight.sum(axis=1)), 15)
 
 
+class LightRowsHeldOut(KFold):
+    """Hold out the twenty rows of least weight, once."""
+
+    def split(self, X, y=None, groups=None, sample_weight=None):
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        order = np.argsort(weight, kind="stable")
+        yield order[20:], order[:20]
+
+
+def test_weights_of_rows_reach_a_splitter_that_takes_them(make_model, monkeypatch):
+    weight = np.where(np.arange(60) % 3 == 1, 0.5, 2.0)
+    seen = spy_on_folds(monkeypatch)
+
+    make_model(1, cv=LightRowsHeldOut()).fit(X, Y, sample_weight=weight)
+    make_model(1, cv=LightRowsHeldOut()).fit(X, Y)
+
+    light, first = (folds.valid_weight[0] for folds in seen)
+    assert light.sum() == 0.5 * 20 and first.sum() == 20
+
+
 @pytest.mark.parametrize(
     ("cv", "n_folds", "n_valid"),
     [

@@ -18,13 +18,29 @@ def folds_of(y, n_classes, seed=0, weight=None, **options):
 
 
 def test_every_row_is_validated_once_and_trained_on_in_the_other_folds():
-    weight = np.random.default_rng(0).random(23) + 0.1
+    weight = np.random.default_rng(0).random(123) + 0.1
 
-    folds = make_folds(np.arange(23.0), weight, n_classes=None, rng=np.random.default_rng(0))
+    folds = make_folds(np.arange(123.0), weight, n_classes=None, rng=np.random.default_rng(0))
 
-    assert folds.train_weight.shape == (5, 23)
+    assert folds.train_weight.shape == (5, 123)
     np.testing.assert_allclose(folds.train_weight + folds.valid_weight, np.tile(weight, (5, 1)))
     np.testing.assert_array_equal((folds.valid_weight > 0).sum(axis=0), 1)
+
+
+@pytest.mark.parametrize("n_classes", [2, None])
+def test_few_rows_are_dealt_three_times(n_classes):
+    y = np.arange(60) % 2
+
+    folds = folds_of(y, n_classes)
+
+    held_out = folds.valid_weight > 0
+    assert held_out.shape == (15, 60) and len(np.unique(held_out, axis=0)) == 15
+    for start in (0, 5, 10):
+        np.testing.assert_array_equal(held_out[start : start + 5].sum(axis=0), 1)
+    groups = np.arange(60) // 4
+    assert len(folds_of(y, n_classes, groups=groups).valid_weight) == 5
+    assert len(folds_of(y, n_classes, n_folds=5).valid_weight) == 5
+    assert len(folds_of(y[:5], n_classes).valid_weight) <= 5
 
 
 def test_every_class_is_spread_evenly():
