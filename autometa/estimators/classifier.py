@@ -35,8 +35,9 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         looks at labels alone, thresholds are chosen for it: see ``class_offsets_``.
     cv : int, splitter or list of (train, test), default=None
         How rows are held out. By default 5 folds, up to 100 rows dealt three times; above 1,000
-        rows 3, above 5,000 a quarter of them once; where a first trial could not end in time, only the first of these folds. A
-        splitter is given ``groups``, and ``sample_weight`` where its ``split`` takes it.
+        rows 3, above 5,000 a quarter of them once; where a first trial could not end in time, only
+        the first of these folds. A splitter is given ``groups``, and ``sample_weight`` where its
+        ``split`` takes it.
     ensemble : bool, default=True
         False: the best configuration alone predicts (its networks, or the models of its folds).
     infer_limit : float, default=None

@@ -242,9 +242,7 @@ def _fitted(library):
     """The table models of all rows that have a weight, the heaviest first."""
     pairs = zip(library.weights, library.candidates, strict=True)
     members = [
-        (weight, one)
-        for weight, one in pairs
-        if weight > 0 and one.models and one.rows_share == 1
+        (weight, one) for weight, one in pairs if weight > 0 and one.models and one.rows_share == 1
     ]
     return [one for _, one in sorted(members, key=lambda pair: -pair[0])]
 

@@ -180,7 +180,9 @@ def test_what_is_fitted_on_a_part_of_the_rows_says_so_and_is_not_fitted_on_all(
     assert {t.user_attrs["autometa:rows_share"] for t in result.trials} == {0.5}
     for one in result.found.candidates:
         model = one.models[0].model_
-        n_rows = len(model.y_) if one.family == "knn" else model.estimators_[0].tree_.n_node_samples[0]
+        n_rows = (
+            len(model.y_) if one.family == "knn" else model.estimators_[0].tree_.n_node_samples[0]
+        )
         assert one.rows_share == 0.5 and 0.3 * n_train < n_rows < 0.7 * n_train
 
 
