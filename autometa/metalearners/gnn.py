@@ -115,7 +115,8 @@ class GraphNetwork(MetaLearner):
         query = torch.cat([hidden, label.expand(n_rows, -1)], dim=1).unsqueeze(1)
         nodes = torch.cat([query, state["nodes"].expand(n_rows, -1, -1)], dim=1)
         is_there = torch.cat([torch.ones_like(state["node_weight"][:1]), state["node_weight"]])
-        weight = (rows["weight"] > 0).to(hidden).unsqueeze(1) * is_there  # (n_rows, n_nodes)
+        is_row = (rows.get("weight", hidden.new_ones(n_rows)) > 0).to(hidden)
+        weight = is_row.unsqueeze(1) * is_there  # (n_rows, n_nodes)
         for layer in range(self.n_layers + 1):
             spread = self._adjacency(params, layer, nodes, weight, is_there) @ nodes
             both = torch.cat([nodes, spread], dim=-1)

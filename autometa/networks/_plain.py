@@ -111,7 +111,8 @@ class PlainNetwork:
         Tensor of shape (n_rows, n_features)
         """
         if context is None or self.transductive or not self.norm:
-            return self._features(weights, rows["X"], rows["weight"], fast)
+            weight = rows.get("weight", rows["X"].new_ones(len(rows["X"])))
+            return self._features(weights, rows["X"], weight, fast)
 
         def embed_one(row):
             X = torch.cat([context["X"], row.unsqueeze(0)])

@@ -97,6 +97,19 @@ def test_rows_of_weight_0_are_not_there(make_any_learner, make_any_episode, name
 
 
 @on_every
+def test_rows_to_predict_need_neither_labels_nor_weights(
+    make_any_learner, make_any_episode, name, kind
+):
+    learner, episode = make_any_learner(name, kind), make_any_episode(kind)
+    params = double(learner.init_params(0))
+    bare = {n: t for n, t in episode.query.items() if n not in ("weight", "target")}
+
+    found = predict(learner, params, Episode(episode.support, bare, is_regression=False))
+
+    torch.testing.assert_close(found, predict(learner, params, episode))
+
+
+@on_every
 def test_runs_repeat_with_their_seed(make_any_learner, make_any_episode, name, kind):
     learner = make_any_learner(name, kind)
     episodes = [make_any_episode(kind, seed) for seed in (0, 1)]
