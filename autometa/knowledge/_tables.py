@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 
+import numpy as np
 import pandas as pd
 
 from autometa.space import is_missing, plain_value
@@ -40,8 +41,11 @@ def from_parquet(content, as_json):
     """
     table = pd.read_parquet(io.BytesIO(content))
     for name in as_json:
-        values = [None if is_missing(text) else json.loads(text) for text in table[name]]
-        table[name] = pd.Series(values, index=table.index, dtype=object)
+        codes, texts = pd.factorize(table[name])
+        values = np.empty(len(texts) + 1, dtype=object)  # the last, code -1, is None
+        for i, text in enumerate(texts):
+            values[i] = json.loads(text)
+        table[name] = pd.Series(values[codes], index=table.index, dtype=object)
     return table
 
 

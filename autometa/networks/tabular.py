@@ -34,8 +34,11 @@ class _TableNetwork:
         raise NotImplementedError
 
     def _keep_module(self):
-        """Make the module once, without values; not later, since nothing is drawn under vmap."""
-        with torch.device("meta"):
+        """Make the module once, of whatever values; not later, since nothing is drawn under vmap.
+
+        Not on the device "meta", some operations of which import torch's compiler: 1.5 seconds.
+        """
+        with torch.random.fork_rng(devices=[]):
             self._module = self._make_module()
         self._own_names = [name for name, _ in self._module.named_parameters()]
 
