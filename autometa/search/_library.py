@@ -80,6 +80,8 @@ class Library:
     @property
     def weights(self):
         """The weight of every candidate in the ensemble; an ndarray that adds up to 1."""
+        if not self.candidates:
+            return np.empty(0)
         if self._weights is None:
             predictions = np.stack([one.predictions for one in self.candidates])
             weights = select_weights(

@@ -169,6 +169,22 @@ def test_after_a_single_fold_members_are_fitted_on_all_rows(search_families, mak
     assert weight == 1 and n_rows == len(make_encoded_task(n_classes=2).y)
 
 
+def test_a_single_fold_without_a_result_yet_is_no_trouble(short, search_families, monkeypatch):
+    fit = FoldModels.fit
+
+    def fail(self, model, *options):
+        if "Extra" in type(model.model).__name__:
+            raise ValueError("no trees today")
+        return fit(self, model, *options)
+
+    monkeypatch.setattr(FoldModels, "fit", fail)
+
+    result = search_families(6, families=["extra_trees", "knn"], n_folds=1)
+
+    assert result.trials[0].state == TrialState.FAIL
+    assert {one.family for one in result.found.candidates} == {"knn"}
+
+
 def test_what_is_fitted_on_a_part_of_the_rows_says_so_and_is_not_fitted_on_all(
     search_families, make_encoded_task, monkeypatch
 ):
