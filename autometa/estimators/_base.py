@@ -268,7 +268,8 @@ class AutoMetaEstimator(BaseEstimator):
         best = max((one for one, _ in members), key=lambda one: one.score)
         total = sum(weight for _, weight in members)
         members = [(one, weight / total) for one, weight in members]
-        decision = decide(found, members, task, found.scorer.metric)
+        is_all = len(members) == len(choices)
+        decision = decide(found, members, task, found.scorer.metric, is_all=is_all)
         self.best_score_ = decision.score
         self._take_decision(decision)
         steps = {} if best.n_steps is None else {"n_steps": best.n_steps}

@@ -127,7 +127,7 @@ class Decision(NamedTuple):
     score: float
 
 
-def decide(found, members, task, metric):
+def decide(found, members, task, metric, *, is_all=True):
     """Choose a temperature, and offsets or a shift, by what members predict for rows held out.
 
     Parameters
@@ -136,6 +136,9 @@ def decide(found, members, task, metric):
     members : list of (Candidate, float)
     task : EncodedTask
     metric : Metric
+    is_all : bool, default=True
+        Whether nothing else predicts. If so, a temperature above 1 may be needed for few trees that
+        are certain and wrong; what else predicts makes up for them.
 
     Returns
     -------
@@ -149,6 +152,7 @@ def decide(found, members, task, metric):
             return Decision(1.0, None, score)
         return Decision(1.0, *choose_shift(scorer, mean, task.y[scorer.rows]))
     temperature = choose_temperature(*scorer.held_out(mean))
+    temperature = temperature if is_all else min(1.0, temperature)
     if not metric.is_of_labels:
         return Decision(temperature, None, score)
     shares = np.bincount(task.y, weights=task.weight, minlength=task.n_classes)

@@ -1,6 +1,7 @@
 """The temperature of what predicts, chosen on rows held out."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn.metrics import log_loss
 
 from autometa import AutoMetaClassifier, load
 from autometa.estimators._calibration import SPREAD, choose_temperature, temper
+from autometa.estimators._decisions import decide
 from autometa.estimators._saved import _checksum
 
 TIMID = {"n_trials": 2, "time_limit": None, "families": ["random_forest"], "random_state": 0}
@@ -104,3 +106,18 @@ def test_a_folder_from_before_temperatures_is_read(rule, knowledge, tmp_path):
     again = load(tmp_path)
 
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0])
+def test_beside_a_network_that_was_not_tried_members_are_not_made_less_certain(temperature):
+    probabilities, y = draw(temperature, 4000)
+    scorer = SimpleNamespace(held_out=lambda mean: (mean, y, np.ones(4000)))
+    found = SimpleNamespace(
+        scorer=scorer, score_of=lambda members: 0.0, mean_of=lambda members: probabilities
+    )
+    task, metric = SimpleNamespace(is_regression=False), SimpleNamespace(is_of_labels=False)
+
+    alone, beside = (decide(found, [], task, metric, is_all=one).temperature for one in (1, 0))
+
+    assert alone == pytest.approx(temperature, rel=0.1)
+    assert beside == min(1.0, alone)
