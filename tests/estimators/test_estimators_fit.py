@@ -207,8 +207,8 @@ def test_a_first_trial_takes_as_few_folds_as_it_must(make_model, fake_costs, mon
     storage = optuna.storages.InMemoryStorage()
     make_model(1, time_limit=10, cv=None, storage=storage, **ALONE).fit(X, Y)
 
-    assert [len(folds.train_weight) for folds in seen[:4]] == [1, 3, 5, 5]
-    assert [len(folds.train_weight) for folds in seen[4:]] == [5, 5], "as asked for, as stored"
+    assert [len(folds.train_weight) for folds in seen[:4]] == [1, 3, 15, 15]
+    assert [len(folds.train_weight) for folds in seen[4:]] == [5, 15], "as asked for, as stored"
     np.testing.assert_array_equal(seen[0].train_weight[0], seen[2].train_weight[0])
 
 
