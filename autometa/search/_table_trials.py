@@ -40,6 +40,7 @@ class TableTrials:
         self.family, self.study, self.models = proposals.family, study, models
         self.library, self.pace, self.proposals = library, pace, proposals
         self.n_trials = self.n_failed = 0
+        self._share = 1.0  # of each fold's training rows, those that the next trial is fitted on
         self._is_regression = models.task.is_regression
         self._source = proposals.source
         self._space = find_family(self._source).space(is_regression=self._is_regression)
@@ -50,7 +51,8 @@ class TableTrials:
         """Whether there is time, and something left to try."""
         is_new = self.n_trials < self._most
         is_hopeless = self.n_trials == self.n_failed >= MOST_FAILURES
-        return is_new and not is_hopeless and self._rows_share() > 0
+        self._share = self._rows_share() if is_new and not is_hopeless else 0.0
+        return self._share > 0
 
     def _rows_share(self):
         """Of each fold's training rows, those that there is time for."""
@@ -98,7 +100,7 @@ class TableTrials:
         all folds is kept.
         """
         n_folds, steps_name = self.models.n_folds, find_family(self._source).STEPS_NAME
-        fitted, predictions, steps, rows_share = [], [], None, self._rows_share()
+        fitted, predictions, steps, rows_share = [], [], None, self._share
         if rows_share < 1:
             trial.set_user_attr("autometa:rows_share", rows_share)
         with self.pace.fitting(self.family, n_folds, rows_share) as limits:

@@ -185,6 +185,17 @@ def test_a_single_fold_without_a_result_yet_is_no_trouble(short, search_families
     assert {one.family for one in result.found.candidates} == {"knn"}
 
 
+def test_a_trial_whose_time_runs_out_while_it_is_proposed_still_has_rows(
+    search_families, monkeypatch
+):
+    shares = iter([1.0, 0.0, 0.0, 0.0])
+    monkeypatch.setattr(Pace, "rows_share", lambda *_: next(shares))
+
+    result = search_families(None, families=["knn"])
+
+    assert [trial.state for trial in result.trials] == [TrialState.COMPLETE]
+
+
 def test_what_is_fitted_on_a_part_of_the_rows_says_so_and_is_not_fitted_on_all(
     search_families, make_encoded_task, monkeypatch
 ):
