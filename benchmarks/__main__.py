@@ -376,13 +376,16 @@ def families(
     show("families", figures, command.print_figures, as_json=as_json, record=record)
 
 
-@app.command("learners")
-def learners(
+@app.command("recipes")
+def recipes(
     corpus: Corpus,
     results: Annotated[Path, typer.Option(help="Folder that keeps what was trained.")],
-    names: Annotated[str, typer.Option(help="By commas; empty: all.")] = "",
+    names: Annotated[
+        str, typer.Option(help="Recipes or learners, by commas; empty: all recipes.")
+    ] = "",
+    all_learners: Annotated[bool, typer.Option(help="Every meta-learner instead.")] = False,
     minutes: Annotated[float, typer.Option(help="Of each training; 0: measure only.")] = 10.0,
-    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-valid",
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-dev",
     max_rows: int = 600,
     max_tasks: int | None = None,
     threads: int = 1,
@@ -390,15 +393,21 @@ def learners(
     record: Record = None,
     as_json: AsJson = False,
 ):
-    """Every meta-learner on tables, meta-trained for the same time."""
+    """Recipes of meta-training and meta-learners on tables, trained for the same time."""
     import torch
 
-    from benchmarks import learners as command
+    from benchmarks import recipes as command
 
     torch.set_num_threads(threads)
+    known = {**command.LEARNERS, **command.RECIPES}
+    chosen = [name for name in names.split(",") if name]
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise typer.BadParameter(f"{unknown[0]!r} is not one of {', '.join(known)}.")
+    chosen = chosen or (command.LEARNERS if all_learners else command.RECIPES)
     figures = command.main(
         *(corpus, results),
-        learners=[name for name in names.split(",") if name] or command.LEARNERS,
+        {name: known[name] for name in chosen},
         minutes=minutes,
         split=split,
         max_rows=max_rows,
@@ -406,7 +415,7 @@ def learners(
         seed=seed,
         train=minutes > 0,
     )
-    show("learners", figures, command.print_figures, as_json=as_json, record=record)
+    show("recipes", figures, command.print_figures, as_json=as_json, record=record)
 
 
 @app.command("few_shot")

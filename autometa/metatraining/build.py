@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from autometa.episodes import Episode, make_rows, query_rows
 from autometa.exceptions import InvalidInputError
 from autometa.knowledge import Initialisation, versions
 from autometa.metalearners import METALEARNERS
+from autometa.metatraining.outer import OuterStep
 from autometa.metatraining.processes import Processes
 from autometa.metatraining.sampler import PreparedTable, is_meta_dev
 from autometa.metatraining.stream import EpisodeBatches
@@ -33,7 +35,10 @@ def build_initialisation(
     device="cpu",
     hold_out_dev=True,
     real_share=0.45,
+    other_target_share=0.4,
+    max_rows=2_000,
     batch_size=8,
+    outer=None,
     n_workers=1,
     checkpoint_every_s=300.0,
     start=None,
@@ -58,8 +63,10 @@ def build_initialisation(
         curve is measured on them. False trains on every task and leaves the curve empty.
     start : Initialisation, default=None
         Whose parameters to start from; what it saw is kept in the provenance.
-    real_share, batch_size, n_workers, checkpoint_every_s, on_progress, should_stop
-        See :func:`meta_train` and :class:`EpisodeBatches`.
+    real_share, other_target_share, max_rows, batch_size
+        See :class:`EpisodeBatches`.
+    outer, n_workers, checkpoint_every_s, on_progress, should_stop
+        See :func:`meta_train`.
 
     Returns
     -------
@@ -87,10 +94,16 @@ def build_initialisation(
             f"{', or train on all families' if validation else ''}."
         )
     logger.info("%d tasks to train on, %d held out", len(tables), len(validation))
+    outer = OuterStep() if outer is None else outer
+    drawn = {
+        "real_share": real_share,
+        "other_target_share": other_target_share,
+        "max_rows": max_rows,
+        "batch_size": batch_size,
+    }
     batches = EpisodeBatches(
         tables,
-        batch_size=batch_size,
-        real_share=real_share,
+        **drawn,
         seed=seed,
         n_alike=Processes.join().count,
     )
@@ -102,6 +115,7 @@ def build_initialisation(
         folder=None if folder is None else Path(folder),
         validation=validation,
         device=device,
+        outer=outer,
         n_workers=n_workers,
         checkpoint_every_s=checkpoint_every_s,
         start=None if start is None else start.params,
@@ -109,8 +123,8 @@ def build_initialisation(
             "learner": learner_name,
             "learner configuration": learner_config,
             "seed": seed,
-            "real_share": real_share,
-            "batch_size": batch_size,
+            **drawn,
+            "outer": asdict(outer),
             "list of tasks": _digest(seen),
             "start": None if start is None else start.checksum,
         },
@@ -120,8 +134,8 @@ def build_initialisation(
     provenance = {
         "tasks": _merge(seen, [] if start is None else start.provenance["tasks"]),
         "start": None if start is None else _summarise(start),
-        "real_share": real_share,
-        "batch_size": batch_size,
+        **drawn,
+        "outer": asdict(outer),
         "seed": seed,
         "hours": round(progress["elapsed_s"] / 3600, 3),
         "n_steps": progress["n_steps"],

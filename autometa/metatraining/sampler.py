@@ -86,9 +86,9 @@ def is_meta_dev(family):
     return zlib.crc32(family.encode()) % 6 == 1
 
 
-def sample_shape(rng):
+def sample_shape(rng, *, max_rows=2_000):
     """Draw the shape of a batch: small tables often, wide, long and many-class ones sometimes."""
-    n_rows = int(np.exp(rng.uniform(np.log(24), np.log(2_000))))
+    n_rows = int(np.exp(rng.uniform(np.log(24), np.log(max_rows))))
     n_support = max(8, int(n_rows * rng.uniform(0.4, 0.8)))
     n_query = int(np.clip(n_rows - n_support, 16, 160))
     # wide tables get fewer rows, so that no batch costs far more than the others
@@ -104,7 +104,7 @@ def sample_shape(rng):
     )
 
 
-def sample_episode(tables, shape, *, rng, real_share=0.6):
+def sample_episode(tables, shape, *, rng, real_share=0.6, other_target_share=0.4):
     """Draw one episode of a shape, real or synthetic.
 
     Parameters
@@ -115,6 +115,8 @@ def sample_episode(tables, shape, *, rng, real_share=0.6):
     rng : numpy.random.Generator
     real_share : float
         Probability of a real table.
+    other_target_share : float
+        Probability that any column of a real table is its target instead of its own.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def sample_episode(tables, shape, *, rng, real_share=0.6):
     for attempt in itertools.count():
         # tables that have nothing of this shape must not be asked for ever
         if len(tables) and rng.random() < real_share and attempt < MAX_REAL_ATTEMPTS:
-            drawn = _draw_real(tables, shape, rng)
+            drawn = _draw_real(tables, shape, rng, other_target_share)
         else:
             drawn = _draw_prior(shape, rng)
         episode = None if drawn is None else _split(*drawn, shape, rng)
@@ -131,13 +133,13 @@ def sample_episode(tables, shape, *, rng, real_share=0.6):
             return episode
 
 
-def _draw_real(tables, shape, rng):
+def _draw_real(tables, shape, rng, other_target_share):
     families = sorted({table.family for table in tables})
     family = families[rng.integers(len(families))]
     members = [table for table in tables if table.family == family]
     table = members[rng.integers(len(members))]
     key = -1
-    if rng.random() < 0.4:
+    if rng.random() < other_target_share:
         key = list(table.targets)[rng.integers(len(table.targets))]
     target = table.targets.get(key)
     if target is None or (shape.is_regression and target.dtype.kind == "i"):

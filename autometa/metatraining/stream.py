@@ -20,6 +20,10 @@ class EpisodeBatches(torch.utils.data.Dataset):
         Episodes a batch.
     real_share : float
         Share of episodes from real tables.
+    other_target_share : float
+        Share of these that have any column of the table as their target.
+    max_rows : int
+        Rows of the longest episodes, at least 25.
     seed : int
     n_alike : int
         Batches in a row that have one shape, so that processes that take one each need not wait
@@ -32,19 +36,38 @@ class EpisodeBatches(torch.utils.data.Dataset):
     True
     """
 
-    def __init__(self, tables, *, batch_size, real_share, seed, n_alike=1):
+    def __init__(
+        self,
+        tables,
+        *,
+        batch_size,
+        real_share,
+        seed,
+        other_target_share=0.4,
+        max_rows=2_000,
+        n_alike=1,
+    ):
         self.tables = tables
         self.batch_size = batch_size
         self.real_share = real_share
+        self.other_target_share = other_target_share
+        self.max_rows = max_rows
         self.seed = seed
         self.n_alike = n_alike
 
     def __getitem__(self, number):
-        shape = sample_shape(np.random.default_rng([self.seed, number // self.n_alike]))
+        chance = np.random.default_rng([self.seed, number // self.n_alike])
+        shape = sample_shape(chance, max_rows=self.max_rows)
         rng = np.random.default_rng([self.seed, number, 1])
         return stack_episodes(
             [
-                sample_episode(self.tables, shape, rng=rng, real_share=self.real_share)
+                sample_episode(
+                    self.tables,
+                    shape,
+                    rng=rng,
+                    real_share=self.real_share,
+                    other_target_share=self.other_target_share,
+                )
                 for _ in range(self.batch_size)
             ]
         )

@@ -247,7 +247,8 @@ def _check_description(found, wanted, folder):
     if found is None or wanted is None:
         return
     wanted = json.loads(json.dumps(wanted))
-    differing = [name for name in wanted if found.get(name) != wanted[name]]
+    # what an earlier version did not note yet is not known to differ
+    differing = [name for name in wanted if name in found and found[name] != wanted[name]]
     if differing:
         name = differing[0]
         raise InvalidInputError(

@@ -1,13 +1,14 @@
-"""`python -m benchmarks learners` trains every learner alike and measures it on other families."""
+"""`python -m benchmarks recipes` trains recipes alike and measures them on other families."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
+from autometa.knowledge import Initialisation
 from autometa.metatraining import is_meta_dev
 from autometa.tasks import sample_prior_task
-from benchmarks import learners
+from benchmarks import recipes
 from benchmarks.halves import corpus_tasks, halve
 
 TINY = {"n_hidden": 8, "n_token": 8, "n_layers": 1}
@@ -34,20 +35,32 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def test_learners_are_trained_once_and_measured_after_steps(corpus, tmp_path, capsys):
-    options = {"learners": ["maml", "protonet", "matching"], "n_steps": 2, "network": TINY}
+def test_recipes_are_trained_once_and_measured_after_steps(corpus, tmp_path, capsys):
+    chosen = {name: recipes.LEARNERS[name] for name in ("maml", "matching")}
+    chosen["prior_first"] = recipes.RECIPES["prior_first"]
+    options = {"n_steps": 2, "network": TINY, "split": "meta-valid"}
 
-    figures = learners.main(corpus, tmp_path, **options)
-    again = learners.main(corpus, tmp_path, **options, train=False)
+    figures = recipes.main(corpus, tmp_path, chosen, **options)
+    again = recipes.main(corpus, tmp_path, chosen, **options, train=False)
 
     assert again == figures and figures["tables"] == 3
-    rows = {row["learner"]: row for row in figures["rows"]}
-    assert list(rows) == options["learners"]
-    assert all(row["episodes"] == 16 for row in rows.values())
-    assert rows["maml"]["numbers_0"] != rows["maml"]["numbers_20"]
-    assert rows["matching"]["classes_0"] == rows["matching"]["classes_20"]
-    learners.print_figures(figures)
+    assert [row["recipe"] for row in figures["trainings"]] == list(chosen)
+    assert all(row["episodes"] == 16 for row in figures["trainings"])
+    losses = pd.DataFrame(figures["losses"]).set_index(["recipe", "table", "steps"])["loss"]
+    assert losses["maml", "t1", 0] != losses["maml", "t1", 20]
+    assert losses["matching", "t0", 0] == losses["matching", "t0", 20]
+    recipes.print_figures(figures)
     assert "3 tables of meta-valid" in capsys.readouterr().out
+
+
+def test_a_later_stage_starts_from_the_one_before(corpus, tmp_path):
+    stages = {"prior_first": recipes.RECIPES["prior_first"]}
+
+    recipes.main(corpus, tmp_path, stages, n_steps=2, network=TINY, max_tasks=1)
+
+    found = Initialisation.load(tmp_path / "prior_first")
+    assert found.provenance["real_share"] == 0.45
+    assert found.provenance["start"]["real_share"] == 0.0
 
 
 @pytest.mark.parametrize("position", [0, 1])
@@ -56,7 +69,7 @@ def test_what_does_not_end_counts_as_knowing_nothing(corpus, position):
     half = halve(task, seed=0, max_rows=60)
     encoded, _, y_test = half.encode(100)
 
-    found = learners._loss(np.full((len(y_test), 2), np.nan), encoded, y_test)
+    found = recipes._measure(np.full((len(y_test), 2), np.nan), encoded, y_test)["loss"]
 
     if half.n_classes is None:
         assert found == pytest.approx(1.0, abs=0.5)
