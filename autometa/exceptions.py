@@ -29,6 +29,10 @@ class MemoryLimitError(AutoMetaError, MemoryError):
     """The table would need more memory than ``memory_limit`` allows."""
 
 
+class MemoryLimitWarning(UserWarning):
+    """The search has ended early, near ``memory_limit``; the best found so far is kept."""
+
+
 class KnownTaskError(InvalidInputError):
     """The data was seen in meta-training and ``on_known_task="raise"`` was asked for."""
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from autometa._deadline import Deadline
+from autometa._memory import Memory
 from autometa._metrics import find_metric
 from autometa._random import as_generator
 from autometa.encoding import TableEncoder
@@ -90,6 +91,7 @@ class AutoMetaEstimator(BaseEstimator):
         with self._all_or_nothing():
             deadline = Deadline(self.time_limit)
             check_options(self)
+            memory = Memory(self.memory_limit)
             metric = find_metric(self.metric, is_regression=self._kind == "regression")
             given = check_given(X, y, sample_weight, groups, kind=self._kind)
             initialisation = find_initialisation(self.knowledge)
@@ -97,24 +99,24 @@ class AutoMetaEstimator(BaseEstimator):
                 if check_known_task(one.task, initialisation, self.on_known_task):
                     break
             if len(given) == 1:
-                self._fit_target(given[0], initialisation, metric, deadline)
+                self._fit_target(given[0], initialisation, metric, deadline, memory)
             else:
-                fit_targets(self, given, initialisation, metric, deadline)
+                fit_targets(self, given, initialisation, metric, deadline, memory)
         return self
 
-    def _fit_target(self, given, initialisation, metric, deadline):
+    def _fit_target(self, given, initialisation, metric, deadline, memory):
         """Fit one target, whose table was checked."""
         validate_data(self, given.task.X, skip_check_array=True)
         with blas_threads(self.n_jobs):
-            self._fit_rows(given, initialisation, metric, deadline)
+            self._fit_rows(given, initialisation, metric, deadline, memory)
         self.fit_time_s_ = deadline.elapsed_s
 
-    def _fit_rows(self, given, initialisation, metric, deadline):
+    def _fit_rows(self, given, initialisation, metric, deadline, memory):
         task, rows = self._encode_rows(given, deadline)
         self._task_ = given.task
         with torch_threads(self.n_jobs, may_be_fewer=deadline.seconds is not None):
             _pay_for_first_use(initialisation)
-            pace = self._propose(task, initialisation, deadline)
+            pace = self._propose(task, initialisation, deadline, memory)
             self._search(task, given, rows, initialisation, metric, pace)
             if self.infer_limit is not None:
                 warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
@@ -171,7 +173,7 @@ class AutoMetaEstimator(BaseEstimator):
                 f"memory_limit={self.memory_limit:g}. Raise it, or give fewer rows or columns."
             )
 
-    def _propose(self, task, initialisation, deadline):
+    def _propose(self, task, initialisation, deadline, memory):
         """Make what there is to predict with from here on, whatever happens to the search."""
         from autometa._device import find_device
         from autometa.families import propose_model
@@ -194,7 +196,7 @@ class AutoMetaEstimator(BaseEstimator):
         propose_s, read_s = np.diff([*laps, deadline.elapsed_s])
         if self.infer_limit is not None:
             deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
-        costs = {"propose_s": float(propose_s), "read_s": float(read_s)}
+        costs = {"propose_s": float(propose_s), "read_s": float(read_s), "memory": memory}
         costs["is_alone"] = find_families(self.families) == ("adapted_network",)
         return Pace(deadline, n_bags=N_BAGS, n_rows=n_context, **costs)
 

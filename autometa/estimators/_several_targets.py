@@ -28,7 +28,7 @@ ONE_EACH = (
 )
 
 
-def fit_targets(estimator, given, initialisation, metric, deadline):
+def fit_targets(estimator, given, initialisation, metric, deadline, memory):
     """Fit an estimator of the same class to each target, and gather what they have.
 
     Each may take its share of the time that is left. After Ctrl-C, targets whose turn has not come
@@ -42,7 +42,8 @@ def fit_targets(estimator, given, initialisation, metric, deadline):
     initialisation : Initialisation
     metric : Metric
     deadline : Deadline
-        Of all targets together.
+    memory : Memory
+        Of all targets together, as the deadline is.
     """
     names = [one.task.y.name for one in given]
     names = [name.item() if isinstance(name, np.generic) else name for name in names]
@@ -58,7 +59,7 @@ def fit_targets(estimator, given, initialisation, metric, deadline):
             one.n_trials = 0
             untried.append(name)
         with naming_target(name), _said_once() if position else nullcontext():
-            one._fit_target(target, initialisation, metric, Deadline(one.time_limit))
+            one._fit_target(target, initialisation, metric, Deadline(one.time_limit), memory)
         is_interrupted |= one.study_.is_interrupted
     if untried:
         message = f"Interrupted; targets {untried} have the weights as proposed."

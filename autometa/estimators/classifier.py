@@ -63,7 +63,9 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     n_jobs : int, default=None
         Threads; by default torch decides. -1 for all cores.
     memory_limit : float, default=None
-        Gigabytes that the encoded table may take; a larger one is refused at once.
+        Gigabytes that `fit` may take beyond what the process holds. A table that takes more when
+        it is encoded is refused at once; a search that comes near it ends, with a warning, and
+        forests end with fewer trees. Proposing weights takes .1, on large tables up to 1 anyway.
     class_weight : dict, "balanced", list of these or None, default=None
         Factors for the weights of rows, by class; the sum of all weights stays what it was. A list
         has one for each of several targets.

@@ -3,29 +3,30 @@
 Every function fits a model of its library until ``should_stop()`` and returns the steps taken.
 """
 
-from itertools import count
-
 from autometa.families._registry import import_extra
 
-#: Steps of the first chunk; every further one is as large as all before it.
+#: Steps of the first chunk.
 FIRST_CHUNK = 10
 
 
 def grow_trees(model, Z, y, should_stop, options):
-    """Add the trees of scikit-learn's forests until told to stop."""
-    return _grow_by_warm_start(model, Z, y, should_stop, options, "n_estimators")
+    """Add the trees of scikit-learn's forests until told to stop, so many at once."""
+    return _grow_by_warm_start(model, Z, y, should_stop, options, "n_estimators", factor=1)
 
 
 def grow_iterations(model, Z, y, should_stop, options):
-    """Add the trees of scikit-learn's gradient boosting until told to stop."""
-    return _grow_by_warm_start(model, Z, y, should_stop, options, "max_iter")
+    """Add the trees of scikit-learn's gradient boosting until told to stop.
+
+    A chunk is as large as all before it, since each reads all rows again.
+    """
+    return _grow_by_warm_start(model, Z, y, should_stop, options, "max_iter", factor=2)
 
 
-def _grow_by_warm_start(model, Z, y, should_stop, options, steps_name):
-    n_wanted = model.get_params()[steps_name]
+def _grow_by_warm_start(model, Z, y, should_stop, options, steps_name, *, factor):
+    n_wanted, n_steps = model.get_params()[steps_name], 0
     model.set_params(warm_start=True)
-    for chunk in count():
-        n_steps = min(FIRST_CHUNK * 2**chunk, n_wanted)
+    while True:
+        n_steps = min(max(n_steps * factor, n_steps + FIRST_CHUNK), n_wanted)
         model.set_params(**{steps_name: n_steps}).fit(Z, y, **options)
         if n_steps == n_wanted or should_stop():
             break

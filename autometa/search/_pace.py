@@ -4,6 +4,7 @@ import math
 import time
 from contextlib import contextmanager
 
+from autometa._memory import Memory
 from autometa.families import GROWING, Folds
 from autometa.families.adapted_network import (
     DEFAULT_CONFIG,
@@ -56,6 +57,8 @@ class Pace:
         fold's predictions and a step take is guessed from it.
     is_alone : bool
         Whether the adapted network is the only family.
+    memory : Memory, optional
+        Where it is short, nothing more starts; by default without a limit.
 
     Attributes
     ----------
@@ -63,8 +66,19 @@ class Pace:
         Seconds of one network: predicting is that of a fold, reading that of the refit.
     """
 
-    def __init__(self, deadline, *, n_bags=1, n_rows=1, propose_s=0.0, read_s=0.0, is_alone=True):
+    def __init__(
+        self,
+        deadline,
+        *,
+        n_bags=1,
+        n_rows=1,
+        propose_s=0.0,
+        read_s=0.0,
+        is_alone=True,
+        memory=None,
+    ):
         self.deadline, self.n_bags, self.is_alone = deadline, n_bags, is_alone
+        self.memory = Memory(None) if memory is None else memory
         self._group_share = 1.0 if is_alone else GROUP_SHARE
         self._group_end_s = math.inf
         self.propose_s, self.read_s = propose_s, read_s
@@ -104,6 +118,8 @@ class Pace:
 
     def may_start(self, n_folds, fewest_steps=FEWEST_STEPS):
         """Whether a trial could start, take a few steps and leave time for the refit."""
+        if self.memory.is_short():
+            return False
         if self.is_free:
             return True
         best = self._best_n_steps or 0
@@ -174,6 +190,8 @@ class Pace:
 
         1 where all fit, or as many steps of a family that grows; 0 where what fits is not worth it.
         """
+        if self.memory.is_short():
+            return 0.0
         if self.is_free:
             return 1.0
         fold_s = self._fold_s.get(family) or guess_seconds(family, task)
@@ -191,7 +209,8 @@ class Pace:
     @contextmanager
     def fitting(self, family, n_folds, rows_share=1.0):
         """Watch over one configuration's fits; gives the :class:`FitLimits`."""
-        limits = FitLimits(None if self.is_free else self._left_for_fits_s * FIT_SHARE, n_folds)
+        seconds = None if self.is_free else self._left_for_fits_s * FIT_SHARE
+        limits = FitLimits(seconds, n_folds, self.memory)
         yield limits
         if limits.n_ended and not self.is_free:
             fold_s, before_s = limits.seconds / limits.n_ended, self._fold_s.get(family, 0.0)
@@ -205,6 +224,8 @@ class Pace:
 
     def may_refit(self, seconds):
         """Whether a fit that took so long on a fold could be made on all rows."""
+        if self.memory.is_short():
+            return False
         return self.is_free or self._fits(REFIT_OF_FOLD * seconds)
 
     @property
@@ -256,6 +277,7 @@ class FitLimits:
     seconds : float or None
         For all folds; None for no limit, and no clock is read.
     n_folds : int
+    memory : Memory
 
     Attributes
     ----------
@@ -267,17 +289,22 @@ class FitLimits:
         Whether a fit was told to stop.
     """
 
-    def __init__(self, seconds, n_folds):
+    def __init__(self, seconds, n_folds, memory):
         self._limit_s, self._n_folds, self.n_ended, self.is_over = seconds, n_folds, 0, False
-        self.should_stop = None if seconds is None else self._is_late
+        self._memory = memory
+        is_free = seconds is None and memory.gigabytes is None
+        self.should_stop = None if is_free else self._is_over
         self._start = 0.0 if seconds is None else time.monotonic()
         self.seconds = float("nan") if seconds is None else 0.0
 
     def fold_ended(self):
         """Note that a fold's model was fitted and has predicted."""
         self.n_ended += 1
-        if self.should_stop is not None:
+        if self._limit_s is not None:
             self.seconds = time.monotonic() - self._start
+
+    def _is_over(self):
+        return self._memory.is_short() or (self._limit_s is not None and self._is_late())
 
     def _is_late(self):
         share = (self._limit_s - self.seconds) / (self._n_folds - self.n_ended)

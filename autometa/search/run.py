@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autometa.evaluation import FoldScorer
+from autometa.exceptions import MemoryLimitWarning
 from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
 from autometa.search._family_proposals import FamilyProposals
 from autometa.search._library import Candidate, Library
@@ -175,6 +176,14 @@ def run_search(
         warnings.warn("Interrupted; the best model found so far is kept.", stacklevel=2)
     finally:
         study.is_searching = False
+    if pace.memory.is_short():
+        warnings.warn(
+            f"The search ended after {n_done} trials, near memory_limit="
+            f"{pace.memory.gigabytes:g}; the best model found so far is kept. Raise it, or give "
+            "fewer rows or columns.",
+            MemoryLimitWarning,
+            stacklevel=2,
+        )
     if is_alone:
         return _best_alone(study, library, interrupted)
     if not library.candidates:

@@ -6,7 +6,12 @@ import pytest
 import scipy.sparse
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor
-from autometa.exceptions import ArtefactError, AutoMetaError, ColumnMismatchError
+from autometa.exceptions import (
+    ArtefactError,
+    AutoMetaError,
+    ColumnMismatchError,
+    MemoryLimitWarning,
+)
 
 X = pd.DataFrame({"size": np.arange(12.0), "color": list("abc") * 4})
 Y = np.array(["no", "yes"] * 6)
@@ -204,6 +209,20 @@ def test_a_table_beyond_the_memory_limit_is_refused_at_once(model):
         model.set_params(memory_limit=1e-6).fit(X, Y)
 
     assert model.set_params(memory_limit=1).fit(X, Y).n_trials_ == 0
+
+
+def test_near_the_memory_limit_the_search_ends_with_what_it_has(knowledge):
+    rng = np.random.default_rng(0)
+    table, target = rng.normal(size=(4_000, 5)), rng.integers(0, 2, size=4_000)
+    options = {"families": ["extra_trees"], "n_trials": 30, "random_state": 0}
+    model = AutoMetaClassifier(memory_limit=0.1, knowledge=knowledge, **options)
+
+    with pytest.warns(MemoryLimitWarning, match="near memory_limit=0.1"):
+        model.fit(table, target)
+
+    assert 1 <= model.n_trials_ < 30
+    assert model.leaderboard_["weight"].sum() == pytest.approx(1)
+    assert model.predict_proba(table[:3]).shape == (3, 2)
 
 
 def test_class_weights_of_unknown_classes_are_refused(model):

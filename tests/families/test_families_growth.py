@@ -58,3 +58,17 @@ def test_what_does_not_grow_is_fitted_whole(make_table):
     model = find_family("linear").make({}, is_regression=False)
 
     assert np.isfinite(predict(fit(model, X, y, should_stop=lambda: True), X)).all()
+
+
+@pytest.mark.parametrize("family", ["random_forest", "extra_trees"])
+def test_trees_of_a_forest_are_asked_about_ten_by_ten(family, make_table):
+    X, y = make_table()
+    asked = []
+
+    def should_stop():
+        asked.append(1)
+        return len(asked) == 5
+
+    model = fit(make(family, is_regression=False), X, y, should_stop=should_stop)
+
+    assert model.n_steps_ == 50

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autometa._deadline import Deadline
+from autometa._memory import Memory
 from autometa.families import Folds
 from autometa.families.adapted_network import DEFAULT_CONFIG
 from autometa.search import Pace
@@ -165,6 +166,26 @@ def test_a_family_that_cannot_end_in_time_is_not_begun(make_pace, family):
     assert pace.rows_share(family, task_of(100, 4), 5) == 1
     assert pace.rows_share(family, task_of(1_000_000, 100_000), 5) == 0
     assert Pace(Deadline(None)).rows_share(family, task_of(1_000_000, 100_000), 5) == 1
+
+
+@pytest.mark.parametrize("limit", [None, 1_000.0])
+def test_where_memory_is_short_nothing_starts_and_what_grows_ends(make_pace, limit, clock):
+    pace = make_pace(limit, memory=Memory(0))
+
+    assert not pace.may_start(1) and not pace.may_refit(0.01)
+    assert pace.rows_share("random_forest", task_of(100, 4), 5) == 0
+    with pace.fitting("random_forest", 1) as limits:
+        assert limits.should_stop()
+        limits.fold_ended()
+
+
+@pytest.mark.parametrize("limit", [None, 1_000.0])
+def test_where_memory_is_left_a_limit_on_it_stops_nothing(make_pace, limit):
+    pace = make_pace(limit, memory=Memory(1_000.0))
+
+    assert pace.may_start(1) and pace.rows_share("knn", task_of(100, 4), 5) == 1
+    with pace.fitting("random_forest", 1) as limits:
+        assert not limits.should_stop()
 
 
 def test_what_cannot_end_early_is_fitted_on_the_rows_that_there_is_time_for(make_pace):
