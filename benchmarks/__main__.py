@@ -492,6 +492,31 @@ def few_shot_speed(
     show("few_shot_speed", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("training_speed")
+def training_speed(
+    learner: Annotated[str, typer.Option(help="A key of METALEARNERS.")] = "maml",
+    batches: Annotated[int, typer.Option(help="Of unlike shape.")] = 8,
+    compile_too: Annotated[bool, typer.Option(help="torch.compile as well; minutes.")] = False,
+    threads: int = 1,
+    device: str = "cpu",
+    seed: int = 0,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Episodes per second of meta-training on tables, against the machine's limit."""
+    from benchmarks import training_speed as command
+
+    figures = command.main(
+        learner=learner,
+        n_batches=batches,
+        compile_too=compile_too,
+        n_threads=threads,
+        device=device,
+        seed=seed,
+    )
+    show("training_speed", figures, command.print_figures, as_json=as_json, record=record)
+
+
 def _print_few_shot(figures):
     import pandas as pd
 

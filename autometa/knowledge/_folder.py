@@ -81,12 +81,22 @@ def read_description(path, *, format, format_version, written_by, oldest_version
     oldest_version = format_version if oldest_version is None else oldest_version
     if version not in range(oldest_version, format_version + 1):
         read = " to ".join(map(str, sorted({oldest_version, format_version})))
+        writer = _writer_of(described)
         raise ArtefactError(
             f"{path.parent} has format version {version}, this autometa "
-            f"({version_of('autometa')}) reads version {read}. "
-            "Install the autometa named under 'versions' in its JSON file."
+            f"({version_of('autometa')}) reads version {read}. The autometa that wrote it reads "
+            f"it: {f'pip install autometa=={writer}' if writer else 'it does not say which'}."
         )
     return described
+
+
+def _writer_of(described):
+    """The version of autometa that wrote an artefact; None where it does not say."""
+    provenance = described.get("provenance")
+    for part in (described, provenance if isinstance(provenance, dict) else {}):
+        if isinstance(part.get("versions"), dict):
+            return part["versions"].get("autometa")
+    return None
 
 
 def version_of(package):

@@ -3,11 +3,12 @@
 import json
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
-from benchmarks import batching, fit_time, limits, sampler_time
+from benchmarks import batching, fit_time, limits, sampler_time, training_speed
 from benchmarks.__main__ import app
 
 
@@ -96,3 +97,24 @@ def test_figures_are_recorded_with_date_and_command(tmp_path):
     assert recorded["runs"] == json.loads(shown.output)["runs"]
     assert recorded["date"][:10] == path.name[:10]
     assert "batching" in (tmp_path / "log.txt").read_text()
+
+
+def test_training_is_measured_against_the_machine(capsys):
+    network = {"n_hidden": 8, "n_token": 8, "n_layers": 1}
+
+    figures = training_speed.main(n_batches=1, batch_size=2, network=network, repeats=1)
+
+    exact, rough = figures["rows"]
+    assert exact["gradient_differs_by"] == 0 < rough["gradient_differs_by"]
+    assert exact["gflop_per_episode"] == rough["gflop_per_episode"]
+    assert 0 < exact["share_of_limit"] < 1
+    training_speed.print_figures(figures)
+    assert "gigaflops" in capsys.readouterr().out
+
+
+def test_products_and_factorisations_are_counted():
+    with training_speed._Counter() as counter:
+        a = torch.eye(6) @ torch.eye(6)
+        torch.linalg.cholesky_ex(a)
+
+    assert counter.n_flop == 2 * 6**3 + 6**3 // 3

@@ -99,8 +99,9 @@ def test_a_missing_file_and_foreign_folders_are_refused(knowledge, tmp_path):
     with pytest.raises(ArtefactError, match="no complete knowledge"):
         Knowledge.load(tmp_path)
     described = json.loads((tmp_path / "knowledge.json").read_text())
-    (tmp_path / "knowledge.json").write_text(json.dumps({**described, "format_version": 9}))
-    with pytest.raises(ArtefactError, match="format version 9, .* reads version 1"):
+    described |= {"format_version": 9, "versions": {"autometa": "7.8.9"}}
+    (tmp_path / "knowledge.json").write_text(json.dumps(described))
+    with pytest.raises(ArtefactError, match="version 9, .* reads version 1.*autometa==7.8.9"):
         Knowledge.load(tmp_path)
 
 

@@ -86,10 +86,12 @@ def test_foreign_json_is_refused(folder, content):
         Initialisation.load(folder)
 
 
-def test_a_newer_format_is_named_with_the_one_that_is_read(folder):
-    change(folder, format_version=99)
+@pytest.mark.parametrize("version", [2, 99])
+def test_another_format_is_named_with_who_reads_it(folder, version):
+    change(folder, format_version=version, provenance={"versions": {"autometa": "7.8.9"}})
 
-    with pytest.raises(ArtefactError, match="format version 99, .* reads version 3"):
+    named = f"format version {version}, .* reads version 3.* pip install autometa==7.8.9"
+    with pytest.raises(ArtefactError, match=named):
         Initialisation.load(folder)
 
 
