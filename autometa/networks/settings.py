@@ -7,6 +7,7 @@ from autometa.networks.heads import class_prior
 from autometa.networks.lookup import (
     N_CELL_KERNELS,
     class_log_ratio,
+    leave_one_out,
     leave_one_out_of,
     mixed_kernels,
     read_context,
@@ -21,6 +22,8 @@ CELL_LOGITS = (
     (0.0, 3.0, 0.0),
     (0.0, 0.0, 3.0),
 )
+#: factors on the widths of kernels, as inverse squares: on keys for classes, on cells for numbers,
+WIDTH_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 #: what is added to the logit of the gate, which opens to what is looked up,
 GATE_LOGITS = (0.0, 1.5, 4.0)
 #: and the share of logarithms in how deviations become logits of classes.
@@ -50,8 +53,8 @@ def choose_settings(weights, hidden, support, ridge, *, is_regression, trust, lo
     Returns
     -------
     dict of Tensor
-        ``log_noise``, ``kernel_logits``, ``log_lookup_scale``, ``gate`` and, for classes,
-        ``log_ratio_scale``.
+        ``log_noise``, ``kernel_logits``, ``log_gamma``, ``log_lookup_scale``, ``gate`` and, for
+        classes, ``log_ratio_scale``.
     """
     names = [name for name in ("X", "basis", "weight", "target") if name in support]
     context = {name: support[name][:MAX_CHOICE_ROWS] for name in names}
@@ -60,7 +63,12 @@ def choose_settings(weights, hidden, support, ridge, *, is_regression, trust, lo
     held = {name: tensor.detach() for name, tensor in weights.items()}
     reading = read_context(held, hidden[:MAX_CHOICE_ROWS].detach(), context)
     reading["log_prior"] = class_prior(support).log()
-    settings, found = _choose_kernel(weights, held, reading, context, trust[0])
+    mixture, found = _choose_mixture(weights, held, reading, context, trust[0])
+    held |= {name: tensor.detach() for name, tensor in mixture.items()}
+    widths, found = _choose_widths(
+        weights, held, reading, context, trust[0], on_cells=is_regression
+    )
+    settings = {**mixture, **widths}
     head = ridge["log_scale"].exp() * _leave_one_out_of_head(reading, context, ridge)
     given = (weights, reading, context, found, head, trust[1])
     if is_regression:
@@ -68,7 +76,7 @@ def choose_settings(weights, hidden, support, ridge, *, is_regression, trust, lo
     return settings | _scale_classes(*given, log_preference)
 
 
-def _choose_kernel(weights, held, reading, context, trust):
+def _choose_mixture(weights, held, reading, context, trust):
     """Choose noise and kernels by squared errors; also return what they predict, left out."""
     n_noises = len(NOISE_FACTORS)
     log_noise = torch.tensor(NOISE_FACTORS).log().repeat(len(CELL_LOGITS)).to(reading["at.keys"])
@@ -82,15 +90,44 @@ def _choose_kernel(weights, held, reading, context, trust):
         return leave_one_out_of(kernel, held["log_noise"] + log_noise, reading, context)
 
     found = torch.func.vmap(predict)(log_noise, raised)
-    weight, deviation = context["weight"], context["target"] - reading["target_mean"]
-    error = torch.einsum("n,knc->k", weight, (found - deviation).square()) / weight.sum()
     distance = log_noise.abs() / 2 + raised.abs().amax(-1) / 3
-    share = (-0.5 * trust * weight.sum() * (error + 1e-6).log() - distance).softmax(-1)
+    share, found = _weigh(found, distance, reading, context, trust)
     settings = {
         "log_noise": weights["log_noise"] + share @ log_noise,
         "kernel_logits": weights["kernel_logits"] + share @ raised,
     }
-    return settings, torch.einsum("k,knc->nc", share, found)
+    return settings, found
+
+
+def _choose_widths(weights, held, reading, context, trust, *, on_cells):
+    """Choose the widths of kernels in the same way."""
+    factor = torch.tensor(WIDTH_FACTORS).log().to(reading["at.keys"])
+    is_moved = torch.full_like(weights["log_gamma"], not on_cells)
+    is_moved[-1] = on_cells
+    widened = factor.unsqueeze(-1) * is_moved
+
+    def predict(widened):
+        own = {**held, "log_gamma": held["log_gamma"] + widened}
+        return leave_one_out(own, reading, context)
+
+    found = torch.func.vmap(predict)(widened)
+    share, found = _weigh(found, factor.abs() / 2, reading, context, trust)
+    return {"log_gamma": weights["log_gamma"] + share @ widened}, found
+
+
+def _weigh(found, distance, reading, context, trust):
+    """Weigh candidates by squared errors of rows left out, and by their distance to the proposal.
+
+    Returns
+    -------
+    share : Tensor of shape (n_candidates,)
+    found : Tensor of shape (n_rows, n_outputs)
+        The weighted mean.
+    """
+    weight, deviation = context["weight"], context["target"] - reading["target_mean"]
+    error = torch.einsum("n,knc->k", weight, (found - deviation).square()) / weight.sum()
+    share = (-0.5 * trust * weight.sum() * (error + 1e-6).log() - distance).softmax(-1)
+    return share, torch.einsum("k,knc->nc", share, found)
 
 
 def _leave_one_out_of_head(reading, context, ridge):

@@ -134,6 +134,37 @@ def test_the_kernel_that_made_the_targets_is_raised_most(weights, number):
     assert raised.argmax() == number
 
 
+@pytest.mark.parametrize("factor", [0.1, 10.0])
+def test_the_width_that_made_the_targets_is_chosen(weights, factor):
+    weights["kernel_logits"] = torch.tensor([-9.0, -9.0, -9.0, 9.0, -9.0, -9.0]).double()
+    weights["log_noise"] = torch.tensor(-5.0).double()
+    own = {**weights, "log_gamma": weights["log_gamma"] + np.log(factor)}
+
+    def draw(hidden):
+        context = {
+            "X": cells(200, seed=9),
+            "column_mask": torch.ones(N_COLUMNS).double(),
+            "weight": torch.ones(200).double(),
+            "target": torch.zeros(200, 1).double(),
+        }
+        reading = lookup.read_context(weights, hidden, context)
+        kernel = lookup.mixed_kernels(own, reading, reading)[-lookup.N_CELL_KERNELS]
+        factor = torch.linalg.cholesky(kernel + 1e-6 * torch.eye(200).double())
+        return factor @ tensor(200, 1, seed=12)
+
+    found = choose(weights, draw, is_regression=True, n_rows=200)
+
+    moved = (found["log_gamma"] - weights["log_gamma"]) / np.log(factor)
+    assert moved[-1] > 0.5 and (moved[:-1] == 0).all()
+
+
+def test_for_classes_the_widths_on_keys_are_chosen(weights):
+    found = choose(weights, classes, is_regression=False)
+
+    moved = found["log_gamma"] - weights["log_gamma"]
+    assert moved[-1] == 0 and moved[0] == moved[1] != 0
+
+
 def test_classes_that_are_rare_and_clear_use_logarithms(weights):
     def rare(hidden):
         return torch.nn.functional.one_hot((hidden[:, 0] > 1.5).long(), 2).double()
