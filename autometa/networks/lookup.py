@@ -168,6 +168,29 @@ def leave_one_out_of(kernel, log_noise, reading, context):
     return deviation - whitener.T @ (whitener @ (root * deviation)) / own
 
 
+def weigh(found, deviation, distance, weight, trust):
+    """Weigh candidates by what they say of rows left out, and by how near the proposal they are.
+
+    Parameters
+    ----------
+    found : Tensor of shape (n_candidates, n_rows, n_outputs)
+        As from :func:`leave_one_out`.
+    deviation : Tensor of shape (n_rows, n_outputs)
+        What it should be.
+    distance : Tensor of shape (n_candidates,)
+    weight : Tensor of shape (n_rows,)
+    trust : Tensor of shape ()
+        How much a row counts.
+
+    Returns
+    -------
+    Tensor of shape (n_candidates,)
+        Adds up to 1.
+    """
+    error = torch.einsum("n,knc->k", weight, (found - deviation).square()) / weight.sum()
+    return (-0.5 * trust * weight.sum() * (error + 1e-6).log() - distance).softmax(-1)
+
+
 def _kernel(weights, reading):
     """Compare the context's rows with each other; (n_context, n_context)."""
     share = weights["kernel_logits"].softmax(-1)
@@ -188,17 +211,31 @@ def mixed_kernels(weights, placed, others):
 
 def _curved_kernels(weights, placed, others):
     """All kernels of the mixture but the first."""
-    pairs = [
-        (placed[name][:, kernel], others[name][:, kernel])
-        for name in ("at.keys", "at.cells")
-        for kernel in range(placed[name].shape[1])
-    ]
+    gamma = weights["log_gamma"].exp()
     found = []
-    for number, (left, right) in enumerate(pairs):
-        squares = left.square().sum(-1, keepdim=True) + right.square().sum(-1)
-        product = left @ right.T
-        distance = (squares - 2 * product).clamp(min=0) * weights["log_gamma"][number].exp()
-        found.append((-distance / 2).exp())
-    # of the cells, which are the last pair; the root's slope is infinite at 0
-    laplacian = (-(distance + 1e-6).sqrt()).exp()
-    return [*found, laplacian, product]
+    for number in range(placed["at.keys"].shape[1]):
+        pair = placed["at.keys"][:, number], others["at.keys"][:, number]
+        found.append((-gamma[number] * _compare(*pair)[0] / 2).exp())
+    return [*found, *cell_kernels(placed["at.cells"][:, 0], others["at.cells"][:, 0], gamma[-1])]
+
+
+def cell_kernels(left, right, gamma):
+    """Compare cells by the last :data:`N_CELL_KERNELS` of the mixture; each (n_left, n_right).
+
+    Parameters
+    ----------
+    left, right : Tensor of shape (n_rows, n_numbers)
+    gamma : Tensor of shape ()
+        One over the square of their width.
+    """
+    distance, product = _compare(left, right)
+    # the root's slope is infinite at 0
+    root = (gamma * distance + 1e-6).sqrt()
+    return [(-gamma * distance / 2).exp(), (-root).exp(), product]
+
+
+def _compare(left, right):
+    """Squared distances and products; each (n_left, n_right)."""
+    squares = left.square().sum(-1, keepdim=True) + right.square().sum(-1)
+    product = left @ right.T
+    return (squares - 2 * product).clamp(min=0), product

@@ -11,7 +11,9 @@ from autometa.networks.lookup import (
     leave_one_out_of,
     mixed_kernels,
     read_context,
+    weigh,
 )
+from autometa.networks.relevance import choose_power, correct, to_power
 
 #: Candidates: factors on the proposed noise, what is added to the logits of the kernels on cells,
 NOISE_FACTORS = (0.03, 0.3, 3.0)
@@ -29,7 +31,7 @@ GATE_LOGITS = (0.0, 1.5, 4.0)
 #: and the share of logarithms in how deviations become logits of classes.
 LOG_SHARES = (0.02, 0.5, 0.98)
 #: Rows that these choices read.
-MAX_CHOICE_ROWS = 512
+MAX_CHOICE_ROWS = 384
 
 
 def choose_settings(weights, hidden, support, ridge, *, is_regression, trust, log_preference):
@@ -53,22 +55,32 @@ def choose_settings(weights, hidden, support, ridge, *, is_regression, trust, lo
     Returns
     -------
     dict of Tensor
-        ``log_noise``, ``kernel_logits``, ``log_gamma``, ``log_lookup_scale``, ``gate`` and, for
-        classes, ``log_ratio_scale``.
+        ``relevance``, ``log_noise``, ``kernel_logits``, ``log_gamma``, ``log_lookup_scale``,
+        ``gate`` and, for classes, ``log_ratio_scale``.
     """
     names = [name for name in ("X", "basis", "weight", "target") if name in support]
     context = {name: support[name][:MAX_CHOICE_ROWS] for name in names}
     context |= {name: support[name] for name in ("column_mask", "class_mask")}
     # What the candidates come to is taken as given: learning acts on the proposal and the trust.
-    held = {name: tensor.detach() for name, tensor in weights.items()}
-    reading = read_context(held, hidden[:MAX_CHOICE_ROWS].detach(), context)
-    reading["log_prior"] = class_prior(support).log()
-    mixture, found = _choose_mixture(weights, held, reading, context, trust[0])
-    held |= {name: tensor.detach() for name, tensor in mixture.items()}
+    held, rows = {name: tensor.detach() for name, tensor in weights.items()}, hidden.detach()
+    rows = rows[:MAX_CHOICE_ROWS]
+    settings = {}
+
+    def settle(**found):
+        settings.update(found)
+        held.update({name: tensor.detach() for name, tensor in found.items()})
+        return read_context(held, rows, context)
+
+    power = choose_power(held, rows, context, trust[0])
+    reading = settle(relevance=to_power(weights["relevance"], power))
+    settle(**_choose_mixture(weights, held, reading, context, trust[0]))
+    added = correct(held, rows, context, trust[0])
+    reading = settle(relevance=settings["relevance"] * added.exp())
     widths, found = _choose_widths(
         weights, held, reading, context, trust[0], on_cells=is_regression
     )
-    settings = {**mixture, **widths}
+    settings |= widths
+    reading["log_prior"] = class_prior(support).log()
     head = ridge["log_scale"].exp() * _leave_one_out_of_head(reading, context, ridge)
     given = (weights, reading, context, found, head, trust[1])
     if is_regression:
@@ -77,7 +89,7 @@ def choose_settings(weights, hidden, support, ridge, *, is_regression, trust, lo
 
 
 def _choose_mixture(weights, held, reading, context, trust):
-    """Choose noise and kernels by squared errors; also return what they predict, left out."""
+    """Choose noise and kernels by squared errors of rows left out."""
     n_noises = len(NOISE_FACTORS)
     log_noise = torch.tensor(NOISE_FACTORS).log().repeat(len(CELL_LOGITS)).to(reading["at.keys"])
     raised = torch.tensor(CELL_LOGITS).repeat_interleave(n_noises, 0).to(log_noise)
@@ -90,17 +102,17 @@ def _choose_mixture(weights, held, reading, context, trust):
         return leave_one_out_of(kernel, held["log_noise"] + log_noise, reading, context)
 
     found = torch.func.vmap(predict)(log_noise, raised)
+    deviation = context["target"] - reading["target_mean"]
     distance = log_noise.abs() / 2 + raised.abs().amax(-1) / 3
-    share, found = _weigh(found, distance, reading, context, trust)
-    settings = {
+    share = weigh(found, deviation, distance, context["weight"], trust)
+    return {
         "log_noise": weights["log_noise"] + share @ log_noise,
         "kernel_logits": weights["kernel_logits"] + share @ raised,
     }
-    return settings, found
 
 
 def _choose_widths(weights, held, reading, context, trust, *, on_cells):
-    """Choose the widths of kernels in the same way."""
+    """Choose the widths of kernels in the same way; also return what they predict, left out."""
     factor = torch.tensor(WIDTH_FACTORS).log().to(reading["at.keys"])
     is_moved = torch.full_like(weights["log_gamma"], not on_cells)
     is_moved[-1] = on_cells
@@ -111,23 +123,10 @@ def _choose_widths(weights, held, reading, context, trust, *, on_cells):
         return leave_one_out(own, reading, context)
 
     found = torch.func.vmap(predict)(widened)
-    share, found = _weigh(found, factor.abs() / 2, reading, context, trust)
-    return {"log_gamma": weights["log_gamma"] + share @ widened}, found
-
-
-def _weigh(found, distance, reading, context, trust):
-    """Weigh candidates by squared errors of rows left out, and by their distance to the proposal.
-
-    Returns
-    -------
-    share : Tensor of shape (n_candidates,)
-    found : Tensor of shape (n_rows, n_outputs)
-        The weighted mean.
-    """
-    weight, deviation = context["weight"], context["target"] - reading["target_mean"]
-    error = torch.einsum("n,knc->k", weight, (found - deviation).square()) / weight.sum()
-    share = (-0.5 * trust * weight.sum() * (error + 1e-6).log() - distance).softmax(-1)
-    return share, torch.einsum("k,knc->nc", share, found)
+    deviation = context["target"] - reading["target_mean"]
+    share = weigh(found, deviation, factor.abs() / 2, context["weight"], trust)
+    widths = {"log_gamma": weights["log_gamma"] + share @ widened}
+    return widths, torch.einsum("k,knc->nc", share, found)
 
 
 def _leave_one_out_of_head(reading, context, ridge):

@@ -1,0 +1,152 @@
+"""Which cells tell rows apart: the relevance proposed, corrected by rows left out."""
+
+import torch
+
+from autometa.networks.lookup import (
+    MIN_LOG_NOISE,
+    N_CELL_KERNELS,
+    cell_kernels,
+    leave_one_out,
+    mixed_kernels,
+    read_context,
+    weigh,
+)
+
+#: Candidates: powers of the relevance; 0 makes all cells count alike, 4 the most relevant alone.
+POWERS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
+#: Then steps of Adam, each of about so much in the logarithm, on so many rows.
+N_STEPS, STEP, MAX_ROWS = 10, 0.3, 256
+#: Standard deviation of what is believed of these corrections beforehand.
+SPREAD = 0.25
+#: Adam's, for so few steps.
+KEEP_MEAN, KEEP_SQUARE = 0.8, 0.95
+
+
+def choose_power(held, hidden, context, trust):
+    """Choose how much cells differ in their relevance, by squared errors of rows left out.
+
+    Parameters
+    ----------
+    held : dict of Tensor
+        Weights that are taken as given.
+    hidden : Tensor of shape (n_rows, n_hidden)
+        The embedded rows.
+    context : dict of Tensor
+        The rows.
+    trust : Tensor of shape ()
+        How much a row counts against the proposal.
+
+    Returns
+    -------
+    Tensor of shape ()
+    """
+    found = []
+    for power in POWERS:
+        own = {**held, "relevance": to_power(held["relevance"], power)}
+        reading = read_context(own, hidden, context)
+        found.append(leave_one_out(own, reading, context))
+    powers = torch.tensor(POWERS).to(hidden)
+    deviation = context["target"] - reading["target_mean"]
+    distance = (powers - 1).abs() / 2
+    return weigh(torch.stack(found), deviation, distance, context["weight"], trust) @ powers
+
+
+def to_power(relevance, power):
+    """Raise the relevance to a power, its mean square left as it was; absent columns stay at 0."""
+    is_present = relevance > 0
+    raised = (relevance + 1e-6) ** power * is_present
+    mean_squares = (one.square().sum().clamp(min=1e-12) for one in (relevance, raised))
+    before, after = mean_squares
+    return raised * (before / after).sqrt()
+
+
+def correct(held, hidden, context, trust):
+    """Find logarithms to add to the relevance of every cell, by gradient steps.
+
+    They descend the squared error of rows left out, which counts as :func:`weigh` counts it, and
+    what is believed beforehand.
+
+    Parameters
+    ----------
+    held, hidden, context, trust
+        As of :func:`choose_power`.
+
+    Returns
+    -------
+    Tensor of shape (n_columns, N_BASIS)
+    """
+    objective = LeftOut(held, hidden, context, trust)
+    added = torch.zeros_like(held["relevance"])
+    mean, square = torch.zeros_like(added), torch.zeros_like(added)
+    for step in range(1, N_STEPS + 1):
+        slope = objective.slope(added)
+        mean = KEEP_MEAN * mean + (1 - KEEP_MEAN) * slope
+        square = KEEP_SQUARE * square + (1 - KEEP_SQUARE) * slope.square()
+        root = (square / (1 - KEEP_SQUARE**step)).sqrt() + 1e-6
+        added = added - STEP * mean / (1 - KEEP_MEAN**step) / root
+    return added
+
+
+class LeftOut:
+    """What is lost on rows left out, as a function of the logarithms of the relevance.
+
+    Its slope is written out: the gradient of torch.func imports torch's compiler, which takes two
+    seconds, and takes longer itself.
+    """
+
+    def __init__(self, held, hidden, context, trust):
+        rows = {name: tensor[:MAX_ROWS] for name, tensor in context.items() if "mask" not in name}
+        rows["column_mask"] = context["column_mask"]
+        reading = read_context(held, hidden[:MAX_ROWS], rows)
+        share = held["kernel_logits"].softmax(-1)
+        self._share = share[-N_CELL_KERNELS:]
+        others = mixed_kernels(held, reading, reading)[:-N_CELL_KERNELS]
+        self._others = sum(part * kernel for part, kernel in zip(share, others, strict=False))
+        self._cells = reading["at.cells"][:, 0]
+        weight = rows["weight"]
+        self._variance = weight @ self._cells.square() / weight.sum()  # they add up to 1
+        self._gamma = held["log_gamma"][-1].exp()
+        self._noise = held["log_noise"].clamp(min=MIN_LOG_NOISE).exp()
+        self._eye = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+        self._deviation = rows["target"] - reading["target_mean"]
+        self._root, self._n_rows, self._trust = weight.sqrt(), weight.sum(), trust.detach()
+
+    def slope(self, added):
+        """Return the gradient by what is added to the logarithms; (n_columns, N_BASIS)."""
+        placed, smooth, rough, product = self._compare(added)
+        inverse, root, pulled, own = self._solve(smooth, rough, product)
+        error = (pulled / own).square().sum() / self._n_rows
+        # Of the error: by what is pulled, and by the inverse's diagonal; then by the kernel.
+        by_pulled = inverse @ (2 * pulled / own.square())
+        by_own = (2 * pulled.square() / own**3).sum(-1)
+        by_kernel = (inverse * by_own) @ inverse - (by_pulled @ pulled.T + pulled @ by_pulled.T) / 2
+        by_kernel = by_kernel * root * root.T * self._trust / (2 * (error + 1e-6))
+        # by squared distances, and by products
+        share, gamma = self._share, self._gamma
+        bent = share[0] * smooth / 2 - share[1] * rough / (2 * rough.clamp(min=1e-30).log())
+        by_distance, by_product = -gamma * by_kernel * bent, share[2] * by_kernel
+        by_place = 4 * by_distance.sum(-1, keepdim=True) * placed
+        by_place = by_place + (2 * by_product - 4 * by_distance) @ placed
+        by_logarithm = (by_place * placed).sum(0)
+        variance = self._variance * (2 * added.flatten()).exp()
+        by_logarithm = by_logarithm - variance / variance.sum() * by_logarithm.sum()
+        return by_logarithm.view(added.shape) + added / SPREAD**2
+
+    def _compare(self, added):
+        """Place the rows by the corrected relevance, and compare them."""
+        factor = added.flatten().exp()
+        scale = (self._variance @ factor.square() + 1e-6).sqrt()
+        placed = self._cells * factor / scale
+        return placed, *cell_kernels(placed, placed, self._gamma)
+
+    def _solve(self, *kernels):
+        """Give the inverse, what it makes of the targets, and its diagonal."""
+        kernel = self._others + sum(
+            part * one for part, one in zip(self._share, kernels, strict=True)
+        )
+        root = self._root.unsqueeze(-1)
+        system = root * kernel * root.T + self._noise * self._eye
+        factor = torch.linalg.cholesky_ex(system)[0]
+        whitener = torch.linalg.solve_triangular(factor, self._eye, upper=False)
+        inverse = whitener.T @ whitener
+        return inverse, root, inverse @ (root * self._deviation), inverse.diagonal().unsqueeze(-1)
