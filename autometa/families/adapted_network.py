@@ -282,21 +282,38 @@ class NetworkRun:
             support, noise = self._draw_step()
             anchor = self._anchor
             adapted = {name: self.weights[name] for name in anchor}
-            fixed = {name: t for name, t in self.weights.items() if name not in anchor}
-            grad = partial(_support_grad, is_regression=self.task.is_regression)
-            per_fold = torch.func.vmap(grad, in_dims=(0, 0, 0, 0, None))
-            per_config = torch.func.vmap(
-                per_fold,
-                in_dims=(0, 0, None, None, 0),
-                chunk_size=self._chunk_size(support["weight"].shape[1]),
-            )
-            loss_hyper = {name: self._hyper[name] for name in ("dropout", "label_smoothing")}
-            grads = per_config(adapted, fixed, support, noise, loss_hyper)
+            grads = self._grads(adapted, support, noise)
             moved, self._moments = _descend(
                 adapted, grads, self._moments, self._hyper, anchor, self._learned_lr
             )
             self.weights = {**self.weights, **moved}
             self.n_steps += 1
+
+    def _grads(self, adapted, support, noise):
+        """The gradient of every network's loss by its own weights, some configurations at once.
+
+        That of the sum, since no network's loss depends on another's weights; torch.func.grad
+        would import torch's compiler, which takes two seconds.
+        """
+        loss = partial(_support_loss, is_regression=self.task.is_regression)
+        per_fold = torch.func.vmap(loss, in_dims=(0, 0, 0, 0, None))
+        per_config = torch.func.vmap(per_fold, in_dims=(0, 0, None, None, 0))
+        fixed = {name: t for name, t in self.weights.items() if name not in adapted}
+        hyper = {name: self._hyper[name] for name in ("dropout", "label_smoothing")}
+        n_configs = len(self.active)
+        n_at_once = self._chunk_size(support["weight"].shape[1]) or n_configs
+        parts = []
+        for start in range(0, n_configs, n_at_once):
+            own, rest, options = (
+                {name: tensor[start : start + n_at_once] for name, tensor in tensors.items()}
+                for tensors in (adapted, fixed, hyper)
+            )
+            own = {name: tensor.detach().requires_grad_() for name, tensor in own.items()}
+            with torch.enable_grad():
+                total = per_config(own, rest, support, noise, options).sum()
+            found = torch.autograd.grad(total, list(own.values()), materialize_grads=True)
+            parts.append(dict(zip(own, found, strict=True)))
+        return {name: torch.cat([part[name] for part in parts]) for name in adapted}
 
     def predict(self, X):
         """Predict rows that differ from fold to fold.
@@ -370,28 +387,23 @@ class NetworkRun:
         return support, noise.expand(n_folds, -1, -1, -1)
 
 
-def _support_grad(adapted, fixed, support, noise, hyper, *, is_regression):
+def _support_loss(adapted, fixed, support, noise, hyper, *, is_regression):
     rate = hyper["dropout"]
-    dropout_mask = (noise >= rate).to(noise) / (1 - rate)
-
-    def loss(adapted):
-        outputs = predict_outputs(
-            {**fixed, **adapted},
-            support,
-            support,
-            is_regression=is_regression,
-            is_context=True,
-            dropout_mask=dropout_mask,
-        )
-        return rows_loss(
-            outputs,
-            support["target"],
-            support["weight"],
-            is_regression=is_regression,
-            label_smoothing=hyper["label_smoothing"],
-        )
-
-    return torch.func.grad(loss)(adapted)
+    outputs = predict_outputs(
+        {**fixed, **adapted},
+        support,
+        support,
+        is_regression=is_regression,
+        is_context=True,
+        dropout_mask=(noise >= rate).to(noise) / (1 - rate),
+    )
+    return rows_loss(
+        outputs,
+        support["target"],
+        support["weight"],
+        is_regression=is_regression,
+        label_smoothing=hyper["label_smoothing"],
+    )
 
 
 def _descend(params, grads, moments, hyper, anchor, learned_lr):
