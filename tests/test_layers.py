@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"exceptions", "_repeats", "_label_metrics"},
     {"_scorer_metrics"},
-    {"space", "_random", "_device", "_deadline", "_metrics"},
+    {"space", "_random", "_device", "_deadline", "_memory", "_metrics"},
     {"tasks", "episodes"},
     {"metafeatures", "encoding", "networks"},
     {"metalearners"},

@@ -18,8 +18,10 @@ POWERS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
 N_STEPS, STEP, MAX_ROWS = 10, 0.3, 256
 #: Standard deviation of what is believed of these corrections beforehand.
 SPREAD = 0.25
-#: Adam's, for so few steps.
-KEEP_MEAN, KEEP_SQUARE = 0.8, 0.95
+#: Adam's, for so few steps; slopes below the last make no step.
+KEEP_MEAN, KEEP_SQUARE, LEAST_SLOPE = 0.8, 0.95, 1e-3
+#: Cells that vary less, as a share of the variance of all, stay as they are.
+LEAST_VARIANCE = 1e-9
 
 
 def choose_power(held, hidden, context, trust):
@@ -82,7 +84,7 @@ def correct(held, hidden, context, trust):
         slope = objective.slope(added)
         mean = KEEP_MEAN * mean + (1 - KEEP_MEAN) * slope
         square = KEEP_SQUARE * square + (1 - KEEP_SQUARE) * slope.square()
-        root = (square / (1 - KEEP_SQUARE**step)).sqrt() + 1e-6
+        root = (square / (1 - KEEP_SQUARE**step)).sqrt() + LEAST_SLOPE
         added = added - STEP * mean / (1 - KEEP_MEAN**step) / root
     return added
 
@@ -105,6 +107,7 @@ class LeftOut:
         self._cells = reading["at.cells"][:, 0]
         weight = rows["weight"]
         self._variance = weight @ self._cells.square() / weight.sum()  # they add up to 1
+        self._is_varied = (self._variance > LEAST_VARIANCE).to(weight)
         self._gamma = held["log_gamma"][-1].exp()
         self._noise = held["log_noise"].clamp(min=MIN_LOG_NOISE).exp()
         self._eye = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
@@ -129,7 +132,8 @@ class LeftOut:
         by_place = by_place + (2 * by_product - 4 * by_distance) @ placed
         by_logarithm = (by_place * placed).sum(0)
         variance = self._variance * (2 * added.flatten()).exp()
-        by_logarithm = by_logarithm - variance / variance.sum() * by_logarithm.sum()
+        share = variance / variance.sum().clamp(min=LEAST_VARIANCE)
+        by_logarithm = (by_logarithm - share * by_logarithm.sum()) * self._is_varied
         return by_logarithm.view(added.shape) + added / SPREAD**2
 
     def _compare(self, added):

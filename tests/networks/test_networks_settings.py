@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from autometa.networks import lookup, settings
+from autometa.networks import lookup, relevance, settings
 from autometa.networks.basis import N_BASIS
 
 N_HIDDEN, N_HEADS, N_KEY, N_COLUMNS = 5, 2, 3, 4
@@ -30,6 +30,13 @@ def weights():
         "prior_share": torch.tensor(0.0).double(),
         "gate": torch.tensor(0.2).double(),
     }
+
+
+@pytest.fixture
+def as_relevant(monkeypatch):
+    """Leave the relevance of cells as it is proposed."""
+    monkeypatch.setattr(relevance, "POWERS", (1.0,))
+    monkeypatch.setattr(relevance, "N_STEPS", 0)
 
 
 def choose(weights, target, *, is_regression, trust=1.0, n_rows=80, log_preference=-1.0):
@@ -115,7 +122,7 @@ def test_what_only_the_cells_know_raises_their_kernel(weights):
 
 
 @pytest.mark.parametrize("number", range(lookup.N_CELL_KERNELS))
-def test_the_kernel_that_made_the_targets_is_raised_most(weights, number):
+def test_the_kernel_that_made_the_targets_is_raised_most(weights, number, as_relevant):
     def draw(hidden):
         context = {
             "X": cells(200, seed=9),
@@ -135,7 +142,7 @@ def test_the_kernel_that_made_the_targets_is_raised_most(weights, number):
 
 
 @pytest.mark.parametrize("factor", [0.1, 10.0])
-def test_the_width_that_made_the_targets_is_chosen(weights, factor):
+def test_the_width_that_made_the_targets_is_chosen(weights, factor, as_relevant):
     weights["kernel_logits"] = torch.tensor([-9.0, -9.0, -9.0, 9.0, -9.0, -9.0]).double()
     weights["log_noise"] = torch.tensor(-5.0).double()
     own = {**weights, "log_gamma": weights["log_gamma"] + np.log(factor)}
