@@ -64,3 +64,19 @@ def test_importing_loads_neither_torch_nor_openml(statement):
 
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.strip() == "set()"
+
+
+def test_a_first_fit_does_not_load_the_compiler_of_torch():
+    code = (
+        "import sys\n"
+        "from autometa import AutoMetaClassifier\n"
+        "X, y = [[float(i % 7), float(i)] for i in range(30)], ['a', 'b', 'c'] * 10\n"
+        "model = AutoMetaClassifier(n_trials=1, families=['adapted_network'], n_jobs=1)\n"
+        "assert model.fit(X, y).n_trials_ == 1\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.strip() == "False"
