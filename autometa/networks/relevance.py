@@ -57,8 +57,7 @@ def to_power(relevance, power):
     """Raise the relevance to a power, its mean square left as it was; absent columns stay at 0."""
     is_present = relevance > 0
     raised = (relevance + 1e-6) ** power * is_present
-    mean_squares = (one.square().sum().clamp(min=1e-12) for one in (relevance, raised))
-    before, after = mean_squares
+    before, after = (one.square().sum().clamp(min=1e-12) for one in (relevance, raised))
     return raised * (before / after).sqrt()
 
 
@@ -86,7 +85,7 @@ def correct(held, hidden, context, trust):
         square = KEEP_SQUARE * square + (1 - KEEP_SQUARE) * slope.square()
         root = (square / (1 - KEEP_SQUARE**step)).sqrt() + LEAST_SLOPE
         added = added - STEP * mean / (1 - KEEP_MEAN**step) / root
-    return added
+    return added.nan_to_num(0.0, 0.0, 0.0)  # where rounding leaves no solution, the proposal stands
 
 
 class LeftOut:
