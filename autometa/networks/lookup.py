@@ -168,27 +168,23 @@ def leave_one_out_of(kernel, log_noise, reading, context):
     return deviation - whitener.T @ (whitener @ (root * deviation)) / own
 
 
-def weigh(found, deviation, distance, weight, trust):
-    """Weigh candidates by what they say of rows left out, and by how near the proposal they are.
+def weigh(error, distance, n_rows, trust):
+    """Weigh candidates by their errors on rows left out, and by how near the proposal they are.
 
     Parameters
     ----------
-    found : Tensor of shape (n_candidates, n_rows, n_outputs)
-        As from :func:`leave_one_out`.
-    deviation : Tensor of shape (n_rows, n_outputs)
-        What it should be.
+    error : Tensor of shape (n_candidates,)
+        Mean of squares.
     distance : Tensor of shape (n_candidates,)
-    weight : Tensor of shape (n_rows,)
-    trust : Tensor of shape ()
-        How much a row counts.
+    n_rows, trust : Tensor of shape ()
+        How many rows there are, and how much each counts.
 
     Returns
     -------
     Tensor of shape (n_candidates,)
         Adds up to 1.
     """
-    error = torch.einsum("n,knc->k", weight, (found - deviation).square()) / weight.sum()
-    return (-0.5 * trust * weight.sum() * (error + 1e-6).log() - distance).softmax(-1)
+    return (-0.5 * trust * n_rows * (error + 1e-6).log() - distance).softmax(-1)
 
 
 def _kernel(weights, reading):

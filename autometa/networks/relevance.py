@@ -6,7 +6,6 @@ from autometa.networks.lookup import (
     MIN_LOG_NOISE,
     N_CELL_KERNELS,
     cell_kernels,
-    leave_one_out,
     mixed_kernels,
     read_context,
     weigh,
@@ -14,8 +13,10 @@ from autometa.networks.lookup import (
 
 #: Candidates: powers of the relevance; 0 makes all cells count alike, 4 the most relevant alone.
 POWERS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0)
-#: Then steps of Adam, each of about so much in the logarithm, on so many rows.
-N_STEPS, STEP, MAX_ROWS = 10, 0.3, 256
+#: Then steps of Adam, each of about so much in the logarithm.
+N_STEPS, STEP = 10, 0.3
+#: Rows that steps read; of wide tables both read fewer, for so many cells, but not less than a few.
+MAX_ROWS, MAX_CELLS, FEW_ROWS = 256, 15_000, 96
 #: Standard deviation of what is believed of these corrections beforehand.
 SPREAD = 0.25
 #: Adam's, for so few steps; slopes below the last make no step.
@@ -42,15 +43,12 @@ def choose_power(held, hidden, context, trust):
     -------
     Tensor of shape ()
     """
-    found = []
-    for power in POWERS:
-        own = {**held, "relevance": to_power(held["relevance"], power)}
-        reading = read_context(own, hidden, context)
-        found.append(leave_one_out(own, reading, context))
+    left_out = LeftOut(held, *_first(hidden, context))
+    relevance, least = held["relevance"], held["relevance"].clamp(min=1e-6)
+    errors = [left_out.error(to_power(relevance, power) / least) for power in POWERS]
     powers = torch.tensor(POWERS).to(hidden)
-    deviation = context["target"] - reading["target_mean"]
     distance = (powers - 1).abs() / 2
-    return weigh(torch.stack(found), deviation, distance, context["weight"], trust) @ powers
+    return weigh(torch.stack(errors), distance, left_out.n_rows, trust) @ powers
 
 
 def to_power(relevance, power):
@@ -76,11 +74,11 @@ def correct(held, hidden, context, trust):
     -------
     Tensor of shape (n_columns, N_BASIS)
     """
-    objective = LeftOut(held, hidden, context, trust)
+    left_out = LeftOut(held, *_first(hidden, context, MAX_ROWS))
     added = torch.zeros_like(held["relevance"])
     mean, square = torch.zeros_like(added), torch.zeros_like(added)
     for step in range(1, N_STEPS + 1):
-        slope = objective.slope(added)
+        slope = left_out.slope(added, trust.detach()) + added / SPREAD**2
         mean = KEEP_MEAN * mean + (1 - KEEP_MEAN) * slope
         square = KEEP_SQUARE * square + (1 - KEEP_SQUARE) * slope.square()
         root = (square / (1 - KEEP_SQUARE**step)).sqrt() + LEAST_SLOPE
@@ -88,17 +86,23 @@ def correct(held, hidden, context, trust):
     return added.nan_to_num(0.0, 0.0, 0.0)  # where rounding leaves no solution, the proposal stands
 
 
+def _first(hidden, context, n_rows=None):
+    """Take the first rows, as many as wide tables allow."""
+    n_rows = len(hidden) if n_rows is None else n_rows
+    n_rows = min(n_rows, max(FEW_ROWS, MAX_CELLS // context["X"].shape[1]))
+    first = {name: tensor[:n_rows] for name, tensor in context.items() if "mask" not in name}
+    return hidden[:n_rows], {**context, **first}
+
+
 class LeftOut:
-    """What is lost on rows left out, as a function of the logarithms of the relevance.
+    """The squared error of rows left out, as a function of the relevance.
 
     Its slope is written out: the gradient of torch.func imports torch's compiler, which takes two
     seconds, and takes longer itself.
     """
 
-    def __init__(self, held, hidden, context, trust):
-        rows = {name: tensor[:MAX_ROWS] for name, tensor in context.items() if "mask" not in name}
-        rows["column_mask"] = context["column_mask"]
-        reading = read_context(held, hidden[:MAX_ROWS], rows)
+    def __init__(self, held, hidden, rows):
+        reading = read_context(held, hidden, rows)
         share = held["kernel_logits"].softmax(-1)
         self._share = share[-N_CELL_KERNELS:]
         others = mixed_kernels(held, reading, reading)[:-N_CELL_KERNELS]
@@ -111,45 +115,52 @@ class LeftOut:
         self._noise = held["log_noise"].clamp(min=MIN_LOG_NOISE).exp()
         self._eye = torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
         self._deviation = rows["target"] - reading["target_mean"]
-        self._root, self._n_rows, self._trust = weight.sqrt(), weight.sum(), trust.detach()
+        self._root, self.n_rows = weight.sqrt().unsqueeze(-1), weight.sum()
 
-    def slope(self, added):
-        """Return the gradient by what is added to the logarithms; (n_columns, N_BASIS)."""
-        placed, smooth, rough, product = self._compare(added)
-        inverse, root, pulled, own = self._solve(smooth, rough, product)
-        error = (pulled / own).square().sum() / self._n_rows
+    def error(self, factor):
+        """Return the mean squared error with a factor on every cell's relevance; a scalar."""
+        _, kernels = self._compare(factor.flatten())
+        _, pulled, own = self._solve(kernels)
+        return (pulled / own).square().sum() / self.n_rows
+
+    def slope(self, added, trust):
+        """Return the gradient of what is lost, by what is added to logarithms of the relevance.
+
+        What is lost is half the logarithm of the error, times the rows and ``trust``.
+        """
+        placed, kernels = self._compare(added.flatten().exp())
+        whitener, pulled, own = self._solve(kernels)
+        inverse = whitener.T @ whitener
+        error = (pulled / own).square().sum() / self.n_rows
         # Of the error: by what is pulled, and by the inverse's diagonal; then by the kernel.
         by_pulled = inverse @ (2 * pulled / own.square())
         by_own = (2 * pulled.square() / own**3).sum(-1)
         by_kernel = (inverse * by_own) @ inverse - (by_pulled @ pulled.T + pulled @ by_pulled.T) / 2
-        by_kernel = by_kernel * root * root.T * self._trust / (2 * (error + 1e-6))
+        by_kernel = by_kernel * self._root * self._root.T * trust / (2 * (error + 1e-6))
         # by squared distances, and by products
-        share, gamma = self._share, self._gamma
+        (smooth, rough, _), share = kernels, self._share
         bent = share[0] * smooth / 2 - share[1] * rough / (2 * rough.clamp(min=1e-30).log())
-        by_distance, by_product = -gamma * by_kernel * bent, share[2] * by_kernel
+        by_distance, by_product = -self._gamma * by_kernel * bent, share[2] * by_kernel
         by_place = 4 * by_distance.sum(-1, keepdim=True) * placed
         by_place = by_place + (2 * by_product - 4 * by_distance) @ placed
         by_logarithm = (by_place * placed).sum(0)
         variance = self._variance * (2 * added.flatten()).exp()
         share = variance / variance.sum().clamp(min=LEAST_VARIANCE)
         by_logarithm = (by_logarithm - share * by_logarithm.sum()) * self._is_varied
-        return by_logarithm.view(added.shape) + added / SPREAD**2
+        return by_logarithm.view(added.shape)
 
-    def _compare(self, added):
-        """Place the rows by the corrected relevance, and compare them."""
-        factor = added.flatten().exp()
+    def _compare(self, factor):
+        """Place the rows with a factor on the relevance, and compare them by their cells."""
         scale = (self._variance @ factor.square() + 1e-6).sqrt()
         placed = self._cells * factor / scale
-        return placed, *cell_kernels(placed, placed, self._gamma)
+        return placed, cell_kernels(placed, placed, self._gamma)
 
-    def _solve(self, *kernels):
-        """Give the inverse, what it makes of the targets, and its diagonal."""
-        kernel = self._others + sum(
-            part * one for part, one in zip(self._share, kernels, strict=True)
-        )
-        root = self._root.unsqueeze(-1)
-        system = root * kernel * root.T + self._noise * self._eye
+    def _solve(self, kernels):
+        """Give a root of the inverse, what that makes of the targets, and its diagonal."""
+        pairs = zip(self._share, kernels, strict=True)
+        kernel = self._others + sum(part * one for part, one in pairs)
+        system = self._root * kernel * self._root.T + self._noise * self._eye
         factor = torch.linalg.cholesky_ex(system)[0]
         whitener = torch.linalg.solve_triangular(factor, self._eye, upper=False)
-        inverse = whitener.T @ whitener
-        return inverse, root, inverse @ (root * self._deviation), inverse.diagonal().unsqueeze(-1)
+        pulled = whitener.T @ (whitener @ (self._root * self._deviation))
+        return whitener, pulled, whitener.square().sum(0).unsqueeze(-1)

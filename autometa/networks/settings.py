@@ -102,9 +102,8 @@ def _choose_mixture(weights, held, reading, context, trust):
         return leave_one_out_of(kernel, held["log_noise"] + log_noise, reading, context)
 
     found = torch.func.vmap(predict)(log_noise, raised)
-    deviation = context["target"] - reading["target_mean"]
     distance = log_noise.abs() / 2 + raised.abs().amax(-1) / 3
-    share = weigh(found, deviation, distance, context["weight"], trust)
+    share = _weigh(found, distance, reading, context, trust)
     return {
         "log_noise": weights["log_noise"] + share @ log_noise,
         "kernel_logits": weights["kernel_logits"] + share @ raised,
@@ -123,10 +122,16 @@ def _choose_widths(weights, held, reading, context, trust, *, on_cells):
         return leave_one_out(own, reading, context)
 
     found = torch.func.vmap(predict)(widened)
-    deviation = context["target"] - reading["target_mean"]
-    share = weigh(found, deviation, factor.abs() / 2, context["weight"], trust)
+    share = _weigh(found, factor.abs() / 2, reading, context, trust)
     widths = {"log_gamma": weights["log_gamma"] + share @ widened}
     return widths, torch.einsum("k,knc->nc", share, found)
+
+
+def _weigh(found, distance, reading, context, trust):
+    """Weigh candidates by what they say of rows left out; (n_candidates,)."""
+    weight, deviation = context["weight"], context["target"] - reading["target_mean"]
+    error = torch.einsum("n,knc->k", weight, (found - deviation).square()) / weight.sum()
+    return weigh(error, distance, weight.sum(), trust)
 
 
 def _leave_one_out_of_head(reading, context, ridge):

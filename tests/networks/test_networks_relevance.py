@@ -57,12 +57,13 @@ def test_the_slope_is_that_of_what_is_lost_on_rows_left_out(held, rows):
     missed = lookup.leave_one_out(own, reading, rows) - deviation
     n_rows = rows["weight"].sum()
     error = (rows["weight"] @ missed.square()).sum() / n_rows
-    lost = TRUST * n_rows * (error + 1e-6).log() / 2 + (added / relevance.SPREAD).square().sum() / 2
+    lost = TRUST * n_rows * (error + 1e-6).log() / 2
     (expected,) = torch.autograd.grad(lost, added)
 
-    found = relevance.LeftOut(held, HIDDEN, rows, TRUST).slope(added.detach())
+    left_out, added = relevance.LeftOut(held, HIDDEN, rows), added.detach()
 
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(left_out.slope(added, TRUST), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(left_out.error(added.exp()), error.detach(), atol=1e-5, rtol=1e-5)
 
 
 def test_the_column_that_tells_becomes_more_relevant(only_cells, rows):
