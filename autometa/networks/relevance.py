@@ -89,7 +89,7 @@ def correct(held, hidden, context, trust):
 def _first(hidden, context, n_rows=None):
     """Take the first rows, as many as wide tables allow."""
     n_rows = len(hidden) if n_rows is None else n_rows
-    n_rows = min(n_rows, max(FEW_ROWS, MAX_CELLS // context["X"].shape[1]))
+    n_rows = min(n_rows, max(FEW_ROWS, MAX_CELLS // max(1, context["X"].shape[1])))
     first = {name: tensor[:n_rows] for name, tensor in context.items() if "mask" not in name}
     return hidden[:n_rows], {**context, **first}
 

@@ -250,10 +250,12 @@ def test_a_deadline_is_kept_with_time_left_for_the_refit_and_the_time_is_used(
 ):
     fake_costs(step_s=0.001)
     deadline = Deadline(limit)
+    pace = Pace(deadline, n_bags=4)
 
-    result = search(None, pace=Pace(deadline, n_bags=4))
+    result = search(None, pace=pace)
 
-    refit_s = 0.001 * 4 * result.found.best.n_steps
+    n_steps = result.found.best.n_steps
+    refit_s = 0.001 * pace.plan_refit(n_steps)[0] * n_steps
     assert deadline.elapsed_s + refit_s <= limit
     assert deadline.elapsed_s + refit_s > 0.4 * limit
     assert len(result.trials) >= 1
