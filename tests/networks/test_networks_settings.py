@@ -121,19 +121,25 @@ def test_what_only_the_cells_know_raises_their_kernel(weights):
     assert (raised[0][:-3] == 0).all()
 
 
+def draw_from_kernel(weights, hidden, number, noise):
+    """Draw targets of a Gaussian process whose covariance is one of the kernels on cells."""
+    n_rows = len(hidden)
+    context = {
+        "X": cells(n_rows, seed=9),
+        "column_mask": torch.ones(N_COLUMNS).double(),
+        "weight": torch.ones(n_rows).double(),
+        "target": torch.zeros(n_rows, 1).double(),
+    }
+    reading = lookup.read_context(weights, hidden, context)
+    kernel = lookup.mixed_kernels(weights, reading, reading)[number - lookup.N_CELL_KERNELS]
+    factor = torch.linalg.cholesky(kernel + noise * torch.eye(n_rows).double())
+    return factor @ tensor(n_rows, 1, seed=12)
+
+
 @pytest.mark.parametrize("number", range(lookup.N_CELL_KERNELS))
 def test_the_kernel_that_made_the_targets_is_raised_most(weights, number, as_relevant):
     def draw(hidden):
-        context = {
-            "X": cells(200, seed=9),
-            "column_mask": torch.ones(N_COLUMNS).double(),
-            "weight": torch.ones(200).double(),
-            "target": torch.zeros(200, 1).double(),
-        }
-        reading = lookup.read_context(weights, hidden, context)
-        kernel = lookup.mixed_kernels(weights, reading, reading)[number - lookup.N_CELL_KERNELS]
-        factor = torch.linalg.cholesky(kernel + 1e-3 * torch.eye(200).double())
-        return factor @ tensor(200, 1, seed=12)
+        return draw_from_kernel(weights, hidden, number, noise=1e-3)
 
     found = choose(weights, draw, is_regression=True, n_rows=200)
 
@@ -148,16 +154,7 @@ def test_the_width_that_made_the_targets_is_chosen(weights, factor, as_relevant)
     own = {**weights, "log_gamma": weights["log_gamma"] + np.log(factor)}
 
     def draw(hidden):
-        context = {
-            "X": cells(200, seed=9),
-            "column_mask": torch.ones(N_COLUMNS).double(),
-            "weight": torch.ones(200).double(),
-            "target": torch.zeros(200, 1).double(),
-        }
-        reading = lookup.read_context(weights, hidden, context)
-        kernel = lookup.mixed_kernels(own, reading, reading)[-lookup.N_CELL_KERNELS]
-        factor = torch.linalg.cholesky(kernel + 1e-6 * torch.eye(200).double())
-        return factor @ tensor(200, 1, seed=12)
+        return draw_from_kernel(own, hidden, number=0, noise=1e-6)
 
     found = choose(weights, draw, is_regression=True, n_rows=200)
 
