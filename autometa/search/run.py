@@ -159,6 +159,8 @@ def run_search(
         while _is_unfinished(study, n_done, n_trials, n_stale):
             runner = turns.next()
             if runner is None:
+                if pace.memory.is_short():
+                    _warn_of_memory(pace.memory, n_done)
                 break
             n_most = np.inf if n_trials is None else n_trials - n_done
             told, has_gained = turns.run(runner, n_most)
@@ -176,14 +178,6 @@ def run_search(
         warnings.warn("Interrupted; the best model found so far is kept.", stacklevel=2)
     finally:
         study.is_searching = False
-    if pace.memory.is_short():
-        warnings.warn(
-            f"The search ended after {n_done} trials, near memory_limit="
-            f"{pace.memory.gigabytes:g}; the best model found so far is kept. Raise it, or give "
-            "fewer rows or columns.",
-            MemoryLimitWarning,
-            stacklevel=2,
-        )
     if is_alone:
         return _best_alone(study, library, interrupted)
     if not library.candidates:
@@ -192,6 +186,15 @@ def run_search(
         _refit(library, fold_models, pace, {one.family: one.source for one in proposals})
     score = float(library.score)
     return SearchResult(library.candidates, library.weights, score, interrupted, scorer)
+
+
+def _warn_of_memory(memory, n_done):
+    warnings.warn(
+        f"The search ended after {n_done} trials, near memory_limit={memory.gigabytes:g}; the best "
+        "model found so far is kept. Raise it, or give fewer rows or columns.",
+        MemoryLimitWarning,
+        stacklevel=3,
+    )
 
 
 class _Turns:
