@@ -53,6 +53,8 @@ UNTRIED_WEIGHT = 0.5
 ROWS_AT_ONCE = 2**15
 #: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
 BYTES_PER_CELL = 70
+#: Of the time left, what reading the rows that a network looks up may take.
+READING_SHARE = 0.1
 #: Encoding takes so many times what reading rows takes, and may take this share of the time left,
 #: or so many seconds.
 ENCODING_OF_READING, ENCODING_SHARE, ENCODING_S = 5.0, 0.25, 0.2
@@ -124,6 +126,7 @@ class AutoMetaEstimator(BaseEstimator):
     def _encode_rows(self, given, deadline):
         """Bring the rows into canonical form, learn their encoding and apply it."""
         from autometa.families import EncodedTask
+        from autometa.families.adapted_network import context_rows_within
 
         self._check_memory(*given.task.X.shape)
         rows = self._afford(
@@ -133,7 +136,8 @@ class AutoMetaEstimator(BaseEstimator):
         y = self._learn_target(given.task, rows)
         X = self._encode_cells(rows.X)
         weight = rows.weight * self._class_factors(rows)
-        return EncodedTask(X, y, weight, self._n_classes()), rows
+        n_context = context_rows_within(READING_SHARE * deadline.left_s)
+        return EncodedTask(X, y, weight, self._n_classes(), n_context), rows
 
     def _afford(self, read, deadline):
         """Read the rows; keep as many of them as can be encoded in a share of the time left."""
@@ -176,29 +180,22 @@ class AutoMetaEstimator(BaseEstimator):
     def _propose(self, task, initialisation, deadline, memory):
         """Make what there is to predict with from here on, whatever happens to the search."""
         from autometa._device import find_device
-        from autometa.families import propose_model
-        from autometa.families.adapted_network import MAX_STEP_ROWS, context_rows
+        from autometa.families.adapted_network import context_rows, make_model, propose_weights
         from autometa.search import Pace
 
-        laps, n_context = [deadline.elapsed_s], context_rows(task)
-
-        def count_rows():
-            laps.append(deadline.elapsed_s)
-            # reading many rows takes longer than proposing did
-            is_late = deadline.left_s < 2 * (laps[1] - laps[0])
-            return MAX_STEP_ROWS if is_late else n_context
-
-        model = propose_model(
-            task, initialisation, device=find_device(self.device), count_rows=count_rows
-        )
+        laps = [deadline.elapsed_s]
+        weights = propose_weights(task, initialisation, device=find_device(self.device))
+        laps.append(deadline.elapsed_s)
+        model = make_model(task, weights)
+        laps.append(deadline.elapsed_s)
         self._model_ = Members(task.n_classes, networks=[(1.0, model)])
         self.best_params_, self.best_score_ = {}, math.nan
-        propose_s, read_s = np.diff([*laps, deadline.elapsed_s])
+        propose_s, read_s = np.diff(laps)
         if self.infer_limit is not None:
             deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
         costs = {"propose_s": float(propose_s), "read_s": float(read_s), "memory": memory}
         costs["is_alone"] = find_families(self.families) == ("adapted_network",)
-        return Pace(deadline, n_bags=N_BAGS, n_rows=n_context, **costs)
+        return Pace(deadline, n_bags=N_BAGS, n_rows=context_rows(task), **costs)
 
     def _search(self, task, given, rows, initialisation, metric, pace):
         """Search the configurations of the adaptation, and adapt all rows by the best."""
@@ -317,13 +314,13 @@ class AutoMetaEstimator(BaseEstimator):
         from autometa.families import adapt_model
         from autometa.families.adapted_network import NAME
 
-        members = Members(task.n_classes)
+        members, proposed = Members(task.n_classes), self._model_.networks[0][1]
         for choice in choices:
             one, weight, n_models = choice.candidate, choice.weight, choice.n_models
             if one.family != NAME:
                 members.tables.append((weight, one.models[:n_models]))
             elif one.n_steps == 0:  # the weights as proposed are the best there are
-                members.networks.append((weight, self._model_.networks[0][1]))
+                members.networks.append((weight, proposed))
             else:
                 n_bags, deadline = pace.plan_refit(one.n_steps)
                 # who pressed Ctrl-C wants no wait
@@ -337,6 +334,7 @@ class AutoMetaEstimator(BaseEstimator):
                     deadline=deadline,
                     seed=seed,
                     device=find_device(self.device),
+                    proposed=proposed,
                 )
                 members.networks.append((weight, model))
         return members

@@ -19,12 +19,15 @@ class EncodedTask:
         Above 0.
     n_classes : int or None
         None for regression.
+    max_context_rows : int or None
+        That a network looks up at most when it predicts; None for no further bound.
     """
 
     X: np.ndarray
     y: np.ndarray
     weight: np.ndarray
     n_classes: int | None
+    max_context_rows: int | None = None
 
     @property
     def is_regression(self):

@@ -1,5 +1,6 @@
 """The adapted network: proposed weights, moved a few steps, many configurations at once."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -26,6 +27,8 @@ MAX_CONTEXT_CELLS = 1_000_000
 MAX_PROPOSAL_CELLS = 2_000_000
 #: Pairs of rows that a CPU compares at once; with more, memory is what takes the time.
 MAX_PAIRS = 2**20
+#: Seconds that reading rows to look up takes for every pair of them, roughly.
+PAIR_S = 1e-7
 #: Steps after which a learning curve has a point.
 REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 300)
 
@@ -101,10 +104,22 @@ def space(*, is_regression):
 def context_rows(task):
     """Return how many rows of a task a network looks up when it predicts."""
     n_rows = max(MAX_STEP_ROWS, MAX_CONTEXT_CELLS // max(1, task.X.shape[1]))
-    return min(len(task.y), MAX_CONTEXT_ROWS, n_rows)
+    return min(len(task.y), task.max_context_rows or MAX_CONTEXT_ROWS, n_rows)
 
 
-def propose_model(task, initialisation, *, device="cpu", count_rows=None):
+def context_rows_within(seconds):
+    """Return how many rows a network may look up so that reading them takes about so long.
+
+    Examples
+    --------
+    >>> [context_rows_within(seconds) for seconds in (0.01, 0.1, 1.0)]
+    [512, 1000, 2048]
+    """
+    n_rows = round(min(MAX_CONTEXT_ROWS, math.sqrt(seconds / PAIR_S)))
+    return max(MAX_STEP_ROWS, n_rows)
+
+
+def propose_model(task, initialisation, *, device="cpu"):
     """Propose a model for a task, unadapted.
 
     Parameters
@@ -112,27 +127,34 @@ def propose_model(task, initialisation, *, device="cpu", count_rows=None):
     task : EncodedTask
     initialisation : Initialisation
     device : str
-    count_rows : callable, default=None
-        Asked, once the weights are there, how many rows the network may look up at most; by
-        default :func:`context_rows`.
 
     Returns
     -------
     NetworkModel
     """
+    return make_model(task, propose_weights(task, initialisation, device=device))
+
+
+def propose_weights(task, initialisation, *, device="cpu"):
+    """Propose weights for a task; a dict of Tensor."""
 
     def compute(device):
         rng = np.random.default_rng(0)
         params = _to(initialisation.params, device)
         return _propose(initialisation.learner, params, task, task.weight, rng, device)
 
-    weights = with_fallback(compute, device)
-    max_rows = context_rows(task) if count_rows is None else count_rows()
-    context = _draw_rows(task, task.weight, max_rows, np.random.default_rng(0))
+    return with_fallback(compute, device)
+
+
+def make_model(task, weights):
+    """Make what predicts of a network's weights: it reads the rows that it looks up."""
+    context = _draw_rows(task, task.weight, context_rows(task), np.random.default_rng(0))
     return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
 
 
-def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, deadline=None):
+def adapt_model(
+    task, initialisation, config, *, n_steps, n_bags, seed, device, deadline=None, proposed=None
+):
     """Adapt the proposal on all rows of a task, several times with other dropout masks.
 
     Parameters
@@ -150,6 +172,8 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     device : str
     deadline : Deadline, default=None
         Steps end when it has expired.
+    proposed : NetworkModel, default=None
+        As from :func:`propose_model`, where it is there already.
 
     Returns
     -------
@@ -159,6 +183,9 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
     if config["dropout"] == 0 and len(task.y) <= MAX_STEP_ROWS:
         n_bags = 1
     weights = np.repeat(task.weight[None], n_bags, axis=0)
+    if proposed is not None:
+        given = proposed.weights.items()
+        proposed = {name: torch.as_tensor(bags[0], dtype=torch.float32) for name, bags in given}
 
     def compute(device):
         run = NetworkRun(
@@ -169,6 +196,7 @@ def adapt_model(task, initialisation, config, *, n_steps, n_bags, seed, device, 
             seed=seed,
             device=device,
             share_noise=False,
+            proposed=proposed,
         )
         while run.n_steps < n_steps and not (deadline is not None and deadline.expired()):
             run.advance(1)
@@ -196,6 +224,8 @@ class NetworkRun:
     device : str
     share_noise : bool
         Whether folds see the same noise; bags must not.
+    proposed : dict of Tensor, default=None
+        Weights that all folds begin with; by default proposed from the rows of each.
 
     Attributes
     ----------
@@ -207,7 +237,16 @@ class NetworkRun:
     """
 
     def __init__(
-        self, task, train_weight, configs, initialisation, *, seed, device, share_noise=True
+        self,
+        task,
+        train_weight,
+        configs,
+        initialisation,
+        *,
+        seed,
+        device,
+        share_noise=True,
+        proposed=None,
     ):
         self.task, self.train_weight, self.device = task, train_weight, device
         self.seed, self.share_noise = seed, share_noise
@@ -216,10 +255,13 @@ class NetworkRun:
         self.n_steps = 0
         params, learner = _to(initialisation.params, device), initialisation.learner
         rng = np.random.default_rng(seed)
-        proposals = [
-            _propose(learner, params, task, weight, rng, device)
-            for weight in _distinct(train_weight)
-        ]
+        if proposed is None:
+            proposals = [
+                _propose(learner, params, task, weight, rng, device)
+                for weight in _distinct(train_weight)
+            ]
+        else:
+            proposals = [_to(proposed, device)]
         if len(proposals) != len(train_weight):  # bags differ in their noise alone
             proposals = proposals * len(train_weight)
         self._contexts = _stack(

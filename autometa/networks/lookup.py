@@ -14,6 +14,9 @@ N_CELL_KERNELS = 3
 MIN_LOG_NOISE = -6.0
 #: Shares of a class below it hardly tell in their logarithm.
 SMALL_SHARE = 0.02
+#: Pairs of rows compared at once: what caches hold, and what is not given back to the system
+#: after every operation.
+PAIRS_AT_ONCE = 2**18
 
 
 def read_context(weights, hidden, context):
@@ -91,10 +94,14 @@ def predict_deviation(weights, reading, placed):
     Tensor of shape (n_rows, n_outputs)
     """
     share = weights["kernel_logits"].softmax(-1)
-    total = share[0] * placed["at.hidden"][:, 0] @ reading["linear"]
-    for number, kernel in enumerate(_curved_kernels(weights, placed, reading), 1):
-        total = total + share[number] * kernel @ reading["dual"]
-    return total
+
+    def predict(placed):
+        total = share[0] * placed["at.hidden"][:, 0] @ reading["linear"]
+        for number, kernel in enumerate(_curved_kernels(weights, placed, reading), 1):
+            total = total + share[number] * kernel @ reading["dual"]
+        return total
+
+    return _by_blocks(predict, placed, len(reading["dual"]))
 
 
 def class_log_ratio(deviation, target_mean):
@@ -190,8 +197,23 @@ def weigh(error, distance, n_rows, trust):
 def _kernel(weights, reading):
     """Compare the context's rows with each other; (n_context, n_context)."""
     share = weights["kernel_logits"].softmax(-1)
-    kernels = mixed_kernels(weights, reading, reading)
-    return sum(share[number] * kernel for number, kernel in enumerate(kernels))
+
+    def compare(placed):
+        kernels = mixed_kernels(weights, placed, reading)
+        return sum(share[number] * kernel for number, kernel in enumerate(kernels))
+
+    return _by_blocks(compare, reading, len(reading["at.keys"]))
+
+
+def _by_blocks(compute, placed, n_others):
+    """Compute rows block by block, for so many others that each is compared with."""
+    rows = {name: tensor for name, tensor in placed.items() if name.startswith("at.")}
+    size = max(1, PAIRS_AT_ONCE // n_others)
+    blocks = [
+        compute({name: tensor[start : start + size] for name, tensor in rows.items()})
+        for start in range(0, max(1, len(placed["at.keys"])), size)
+    ]
+    return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
 
 
 def _system(kernel, log_noise, root):
@@ -211,7 +233,7 @@ def _curved_kernels(weights, placed, others):
     found = []
     for number in range(placed["at.keys"].shape[1]):
         pair = placed["at.keys"][:, number], others["at.keys"][:, number]
-        found.append((-gamma[number] * _compare(*pair)[0] / 2).exp())
+        found.append((_compare(*pair)[0] * (-gamma[number] / 2)).exp())
     return [*found, *cell_kernels(placed["at.cells"][:, 0], others["at.cells"][:, 0], gamma[-1])]
 
 
@@ -227,11 +249,11 @@ def cell_kernels(left, right, gamma):
     distance, product = _compare(left, right)
     # the root's slope is infinite at 0
     root = (gamma * distance + 1e-6).sqrt()
-    return [(-gamma * distance / 2).exp(), (-root).exp(), product]
+    return [(distance * (-gamma / 2)).exp(), (-root).exp(), product]
 
 
 def _compare(left, right):
     """Squared distances and products; each (n_left, n_right)."""
     squares = left.square().sum(-1, keepdim=True) + right.square().sum(-1)
     product = left @ right.T
-    return (squares - 2 * product).clamp(min=0), product
+    return squares.sub(product, alpha=2).clamp(min=0), product

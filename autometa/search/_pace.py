@@ -255,7 +255,7 @@ class Pace:
         """Seconds of what has to be fitted on all rows; the proposal is there already."""
         if n_steps == 0:
             return self._tables_s
-        return self._tables_s + self.propose_s + n_bags * (n_steps * self.step_s + self.read_s)
+        return self._tables_s + n_bags * (n_steps * self.step_s + self.read_s)
 
     def _fits(self, needed_s, share=1.0):
         return needed_s < MARGIN * share * self.deadline.left_s

@@ -222,16 +222,17 @@ def test_without_time_for_a_trial_the_proposal_is_there_at_once(make_model, fake
     np.testing.assert_array_equal(predict(model), predict(make_model(0).fit(X, Y)))
 
 
-def test_where_time_is_up_few_rows_are_looked_up(make_model, fake_costs, monkeypatch):
+def test_the_less_time_the_fewer_rows_are_looked_up(make_model, fake_costs, monkeypatch):
     monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
-    fake_costs(propose_s=1.0, read_s=1.0)
+    monkeypatch.setattr("autometa.families.adapted_network.PAIR_S", 1e-3)
+    fake_costs()
 
     sizes = [
         len(make_model(0, time_limit=limit).fit(X, Y)._model_.networks[0][1].context["weight"])
-        for limit in (2.5, 4.0, None)
+        for limit in (1.0, 9.0, 100.0, None)
     ]
 
-    assert sizes == [16, 60, 60]
+    assert sizes == [16, 30, 60, 60]
 
 
 @pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
@@ -316,7 +317,7 @@ def test_ctrl_c_in_the_refit_gives_the_weights_as_proposed(make_model, monkeypat
 
 
 def test_ctrl_c_before_there_is_a_model_is_raised(make_model, monkeypatch):
-    monkeypatch.setattr("autometa.families.propose_model", interrupt)
+    monkeypatch.setattr("autometa.families.adapted_network.propose_weights", interrupt)
     model = make_model(1)
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -403,10 +405,31 @@ def test_a_table_without_columns_or_with_one_row_is_predicted(
             np.testing.assert_allclose(found, found[:1].repeat(4, axis=0))
 
 
-@pytest.mark.parametrize("max_rows", [16, 1000])
-def test_a_proposal_looks_up_as_many_rows_as_it_may(
+@pytest.mark.parametrize("max_rows", [16, 1000, None])
+def test_a_network_looks_up_as_many_rows_as_it_may(
     tiny_initialisation, make_encoded_task, max_rows
 ):
-    model = propose_model(make_encoded_task(), tiny_initialisation, count_rows=lambda: max_rows)
+    task = replace(make_encoded_task(), max_context_rows=max_rows)
+    options = {"n_steps": 1, "n_bags": 1, "seed": 0, "device": "cpu"}
 
-    assert len(model.context["weight"]) == min(60, max_rows)
+    for model in (
+        propose_model(task, tiny_initialisation),
+        adapt_model(task, tiny_initialisation, PLAIN, **options),
+    ):
+        assert len(model.context["weight"]) == min(60, max_rows or 60)
+
+
+@pytest.mark.parametrize("n_bags", [1, 3])
+def test_what_was_proposed_is_adapted_without_another_proposal(
+    tiny_initialisation, make_encoded_task, monkeypatch, n_bags
+):
+    task = make_encoded_task()
+    options = {"n_steps": 3, "n_bags": n_bags, "seed": 0, "device": "cpu"}
+    expected = adapt_model(task, tiny_initialisation, CONFIGS[0], **options)
+    proposed = propose_model(task, tiny_initialisation)
+    monkeypatch.setattr(family, "_propose", None)
+
+    model = adapt_model(task, tiny_initialisation, CONFIGS[0], proposed=proposed, **options)
+
+    for name, weight in expected.weights.items():
+        np.testing.assert_array_equal(model.weights[name], weight, err_msg=name)
