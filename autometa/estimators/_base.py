@@ -202,7 +202,7 @@ class AutoMetaEstimator(BaseEstimator):
         from autometa._device import find_device
         from autometa.estimators._splits import find_folds
         from autometa.evaluation import FoldModels
-        from autometa.families.adapted_network import NAME
+        from autometa.families.adapted_network import NAME, context_rows
         from autometa.search import open_study, run_search
 
         # Without a seed the folds are still the same in every fit, so that a study can resume.
@@ -211,6 +211,9 @@ class AutoMetaEstimator(BaseEstimator):
             self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
         )
         families = find_families(self.families)
+        if self.families == "auto" and not pace.is_free and len(task.y) > context_rows(task):
+            # where the network sees a part of the rows, it tells less and takes longer
+            families = (*(family for family in families if family != NAME), NAME)
         if NAME in families and self.cv is None and self.storage is None:
             folds = pace.few_enough(folds)  # where trials are stored, they compare with any fit's
         seed_rng = as_generator(None) if self.random_state is None else rng

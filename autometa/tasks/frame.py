@@ -5,6 +5,8 @@ numbers and booleans, ``category``, ``datetime64`` without a time zone, and ``ob
 (pandas >= 3) ``str`` for text, for booleans with gaps and for mixtures. Missing is NaN or NaT.
 """
 
+from numbers import Number
+
 import numpy as np
 import pandas as pd
 
@@ -303,4 +305,9 @@ def _plain_objects(column: pd.Series) -> pd.Series:
             )
     if content in ("empty", "integer", "floating", "mixed-integer-float"):
         return column.astype(float) if missing.any() else column.infer_objects()
-    return column.infer_objects() if content in ("boolean", "string") else column
+    if content in ("boolean", "string"):
+        return column.infer_objects()
+    if content.startswith("mixed") and not all(isinstance(v, Number | np.bool_) for v in column):
+        # pandas takes False and 0 as one value, whichever comes first
+        return column.map(lambda v: str(v) if isinstance(v, bool | np.bool_) else v)
+    return column

@@ -116,3 +116,17 @@ def test_two_rows_are_the_same_as_one_of_weight_two(table, knowledge, short_adap
     repeated = AutoMetaClassifier(**options).fit(X.repeat(weight, 0), y.repeat(weight))
 
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-7)
+
+
+@pytest.mark.parametrize(("pair_s", "first"), [(1e-3, "linear"), (1e-9, "adapted_network")])
+def test_where_time_is_short_for_its_rows_the_network_comes_last(fit, monkeypatch, pair_s, first):
+    monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
+    monkeypatch.setattr("autometa.families.adapted_network.PAIR_S", pair_s)
+    seen = []
+
+    model = fit(
+        n_trials=1, families="auto", time_limit=30, callbacks=[lambda *told: seen.append(1)]
+    )
+
+    assert model.proposals_[0]["family"] == first
+    assert len(seen) == 1

@@ -212,3 +212,19 @@ def test_odd_numbers_are_predicted_finitely(knowledge, target):
 def test_numbers_too_large_to_square_are_refused(knowledge):
     with pytest.raises(AutoMetaError, match="as large as 1e.200"):
         AutoMetaRegressor(n_trials=0, knowledge=knowledge).fit([[1.0], [2.0]], [1e200, 0.0])
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, np.float64(0)])
+def test_among_texts_false_and_zero_are_told_apart_in_any_order(knowledge, zero):
+    cells = pd.Series([False, zero, "no", False, zero, "no", True, 1], dtype=object)
+    frame, y = pd.DataFrame({"cell": cells}), np.array([0, 1, 0, 0, 1, 1, 0, 1])
+    model = AutoMetaClassifier(n_trials=0, knowledge=knowledge)
+
+    predicted = model.fit(frame, y).predict_proba(frame)
+    again = model.fit(frame[::-1], y[::-1]).predict_proba(frame)
+
+    np.testing.assert_array_equal(again, predicted)
+    assert predicted[0, 0] != predicted[1, 0]
+    np.testing.assert_allclose(model.predict_proba(frame[1:2]), predicted[1:2], atol=1e-9)
+    texts = frame.astype(str).replace("0.0", "0")
+    np.testing.assert_array_equal(model.predict_proba(texts), predicted)
