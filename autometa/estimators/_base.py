@@ -184,7 +184,8 @@ class AutoMetaEstimator(BaseEstimator):
         from autometa.search import Pace
 
         laps = [deadline.elapsed_s]
-        weights = propose_weights(task, initialisation, device=find_device(self.device))
+        options = {"device": find_device(self.device)}
+        [weights] = propose_weights(task, task.weight[None], initialisation, **options)
         laps.append(deadline.elapsed_s)
         model = make_model(task, weights)
         laps.append(deadline.elapsed_s)

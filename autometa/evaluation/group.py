@@ -89,7 +89,7 @@ class FoldScorer:
 
 
 def evaluate_group(
-    task, folds, configs, *, scorer, initialisation, seed, device, may_go_on, report
+    task, folds, configs, *, scorer, initialisation, seed, device, may_go_on, report, proposed=None
 ):
     """Adapt a group together, reporting every point of its learning curves.
 
@@ -110,10 +110,11 @@ def evaluate_group(
         ``report(indices, n_steps, scores, predictions)`` gets a point of the curves of
         ``configs[indices]`` with the predictions for the scorer's rows, and returns a boolean
         array: which of them to prune.
+    proposed : list of dict of Tensor, default=None
+        The weights of the folds, where they were proposed before.
     """
-    error = _try_group(
-        task, folds, configs, scorer, initialisation, seed, device, may_go_on, report
-    )
+    common = {"initialisation": initialisation, "seed": seed, "proposed": proposed}
+    error = _try_group(task, folds, configs, scorer, device, may_go_on, report, common)
     if error is None:
         return
     if len(configs) == 1 and device == "cpu":
@@ -121,8 +122,7 @@ def evaluate_group(
             f"One configuration of the adapted network on {len(task.y)} rows and "
             f"{task.X.shape[1]} columns does not fit in memory. Give fewer rows or columns."
         ) from error
-    common = {"scorer": scorer, "initialisation": initialisation, "seed": seed}
-    common |= {"may_go_on": may_go_on}
+    common |= {"scorer": scorer, "may_go_on": may_go_on}
     if len(configs) == 1:
         warnings.warn(f"{device} is out of memory; going on with the CPU.", stacklevel=2)
         evaluate_group(task, folds, configs, device="cpu", report=report, **common)
@@ -136,12 +136,10 @@ def evaluate_group(
         evaluate_group(task, folds, part, device=device, report=shifted, **common)
 
 
-def _try_group(task, folds, configs, scorer, initialisation, seed, device, may_go_on, report):
+def _try_group(task, folds, configs, scorer, device, may_go_on, report, common):
     """Run a group; where memory does not suffice, return the error without what it held."""
     try:
-        run = NetworkRun(
-            task, folds.train_weight, configs, initialisation, seed=seed, device=device
-        )
+        run = NetworkRun(task, folds.train_weight, configs, device=device, **common)
         _follow(run, scorer, may_go_on, report)
     except RuntimeError as error:  # torch.OutOfMemoryError is one
         if not is_out_of_memory(error):

@@ -110,6 +110,15 @@ def context_rows(task):
 def context_rows_within(seconds):
     """Return how many rows a network may look up so that reading them takes about so long.
 
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    int
+        From :data:`MAX_STEP_ROWS` to :data:`MAX_CONTEXT_ROWS`.
+
     Examples
     --------
     >>> [context_rows_within(seconds) for seconds in (0.01, 0.1, 1.0)]
@@ -132,22 +141,50 @@ def propose_model(task, initialisation, *, device="cpu"):
     -------
     NetworkModel
     """
-    return make_model(task, propose_weights(task, initialisation, device=device))
+    [weights] = propose_weights(task, task.weight[None], initialisation, device=device)
+    return make_model(task, weights)
 
 
-def propose_weights(task, initialisation, *, device="cpu"):
-    """Propose weights for a task; a dict of Tensor."""
+def propose_weights(task, train_weight, initialisation, *, seed=0, device="cpu"):
+    """Propose weights for every fold of a task, from the rows of that fold.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    train_weight : ndarray of shape (n_folds, n_rows)
+    initialisation : Initialisation
+    seed : int
+        Of the rows drawn where there are too many.
+    device : str
+
+    Returns
+    -------
+    list of dict of Tensor
+        One for all folds where they are the same.
+    """
 
     def compute(device):
-        rng = np.random.default_rng(0)
+        rng, learner = np.random.default_rng(seed), initialisation.learner
         params = _to(initialisation.params, device)
-        return _propose(initialisation.learner, params, task, task.weight, rng, device)
+        same = len(train_weight) > 1 and (train_weight == train_weight[0]).all()
+        folds = train_weight[:1] if same else train_weight
+        return [_propose(learner, params, task, weight, rng, device) for weight in folds]
 
     return with_fallback(compute, device)
 
 
 def make_model(task, weights):
-    """Make what predicts of a network's weights: it reads the rows that it looks up."""
+    """Let a network of given weights read the rows that it looks up, so that it can predict.
+
+    Parameters
+    ----------
+    task : EncodedTask
+    weights : dict of Tensor
+
+    Returns
+    -------
+    NetworkModel
+    """
     context = _draw_rows(task, task.weight, context_rows(task), np.random.default_rng(0))
     return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
 
@@ -185,7 +222,7 @@ def adapt_model(
     weights = np.repeat(task.weight[None], n_bags, axis=0)
     if proposed is not None:
         given = proposed.weights.items()
-        proposed = {name: torch.as_tensor(bags[0], dtype=torch.float32) for name, bags in given}
+        proposed = [{name: torch.as_tensor(bags[0], dtype=torch.float32) for name, bags in given}]
 
     def compute(device):
         run = NetworkRun(
@@ -224,8 +261,8 @@ class NetworkRun:
     device : str
     share_noise : bool
         Whether folds see the same noise; bags must not.
-    proposed : dict of Tensor, default=None
-        Weights that all folds begin with; by default proposed from the rows of each.
+    proposed : list of dict of Tensor, default=None
+        As from :func:`propose_weights`, where they are there already.
 
     Attributes
     ----------
@@ -254,16 +291,12 @@ class NetworkRun:
         self.active = list(range(len(configs)))
         self.n_steps = 0
         params, learner = _to(initialisation.params, device), initialisation.learner
-        rng = np.random.default_rng(seed)
         if proposed is None:
-            proposals = [
-                _propose(learner, params, task, weight, rng, device)
-                for weight in _distinct(train_weight)
-            ]
-        else:
-            proposals = [_to(proposed, device)]
-        if len(proposals) != len(train_weight):  # bags differ in their noise alone
-            proposals = proposals * len(train_weight)
+            proposed = propose_weights(task, train_weight, initialisation, seed=seed, device=device)
+        proposed = [_to(one, device) for one in proposed]
+        if len(proposed) != len(train_weight):  # bags differ in their noise alone
+            proposed = proposed * len(train_weight)
+        rng = np.random.default_rng(seed)
         self._contexts = _stack(
             [
                 _to(_draw_rows(task, weight, context_rows(task), rng), device)
@@ -271,7 +304,7 @@ class NetworkRun:
             ]
         )
         self._is_full_batch = len(task.y) <= MAX_STEP_ROWS
-        anchor = _stack(proposals)
+        anchor = _stack(proposed)
         self._anchor = {name: anchor[name] for name in ADAPTED_TENSORS["all"] if name in anchor}
         learned_lr = learner.inner_lr(params, is_regression=task.is_regression)
         self._learned_lr = {name: learned_lr.get(name, 0.0) for name in self._anchor}
@@ -497,10 +530,6 @@ def _draw_rows(task, weight, max_rows, rng, *, present_first=False):
             drawn = np.concatenate([present, np.flatnonzero(weight <= 0)])
         drawn_weight = weight[drawn]
     return make_rows(task.X[drawn], task.y[drawn], drawn_weight, n_classes=task.n_classes)
-
-
-def _distinct(weights):
-    return weights[:1] if len(weights) > 1 and (weights == weights[0]).all() else weights
 
 
 def _stack(dictionaries):

@@ -5,7 +5,7 @@ from optuna.trial import TrialState
 
 from autometa.evaluation import evaluate_group
 from autometa.families import space
-from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
+from autometa.families.adapted_network import DEFAULT_CONFIG, NAME, propose_weights
 from autometa.search._library import Candidate
 
 #: Trials asked at once on a CPU and on a GPU.
@@ -53,6 +53,7 @@ class NetworkTrials:
         self._space = space(is_regression=task.is_regression)
         self.proposals = proposals
         self._prefix, self._most = prefix, GROUP_SIZES.get(device.partition(":")[0], 8)
+        self._proposed = None  # the same for all groups
         self.n_trials = 0
 
     def may_start(self):
@@ -75,6 +76,9 @@ class NetworkTrials:
         configs = [read_trial(trial, prefix) for trial in group.trials]
         self.pace.group_starts(n_asked * n_folds)
         try:
+            if self._proposed is None:
+                weight = self.folds.train_weight
+                self._proposed = propose_weights(self.task, weight, **self._common)
             evaluate_group(
                 self.task,
                 self.folds,
@@ -82,6 +86,7 @@ class NetworkTrials:
                 scorer=self.library.scorer,
                 may_go_on=self.pace.may_go_on,
                 report=group.report,
+                proposed=self._proposed,
                 **self._common,
             )
         finally:

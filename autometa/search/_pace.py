@@ -63,7 +63,8 @@ class Pace:
     Attributes
     ----------
     propose_s, step_s, predict_s, read_s : float
-        Seconds of one network: predicting is that of a fold, reading that of the refit.
+        Seconds of one network: predicting is that of a fold, reading that of the refit. Proposing
+        takes none once the weights of all folds are there.
     """
 
     def __init__(
@@ -149,8 +150,8 @@ class Pace:
         cost_s = self._cost_s()
         if n_steps == 0:
             known_s = self.propose_s + self.predict_s
-            factor = max(cost_s / known_s, 0.8) if known_s else 1.0
-            self.propose_s, self.predict_s = self.propose_s * factor, self.predict_s * factor
+            self.predict_s *= max(cost_s / known_s, 0.8) if known_s else 1.0
+            self.propose_s = 0.0  # the weights of all folds are there
         else:
             self.predict_s = max(cost_s - self.step_s, 0.8 * self.predict_s)
         self._note(self._n_networks)

@@ -95,6 +95,19 @@ def test_the_number_of_trials_is_kept_to(curves, search):
     assert [len(search(n).trials) for n in (1, 3, 8, 11)] == [1, 3, 8, 11]
 
 
+def test_the_weights_of_the_folds_are_proposed_once_for_all_groups(short, search, monkeypatch):
+    calls, propose = [], network_trials.propose_weights
+    monkeypatch.setattr(
+        network_trials, "propose_weights", lambda *a, **k: calls.append(a) or propose(*a, **k)
+    )
+
+    result = search(2 * network_trials.GROUP_SIZES["cpu"])
+
+    assert len(calls) == 1
+    sizes = {trial.user_attrs["autometa:group_size"] for trial in result.trials}
+    assert sizes == {network_trials.GROUP_SIZES["cpu"]}, "several groups"
+
+
 def test_the_seed_of_the_noise_changes_the_scores(short, search):
     # the first configuration has no dropout; the sampler's have
     scores = [[trial.value for trial in search(3, seed=seed).trials] for seed in (0, 0, 1)]
