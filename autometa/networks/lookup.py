@@ -95,13 +95,13 @@ def predict_deviation(weights, reading, placed):
     """
     share = weights["kernel_logits"].softmax(-1)
 
-    def predict(placed):
+    def predict(placed, context):
         total = share[0] * placed["at.hidden"][:, 0] @ reading["linear"]
-        for number, kernel in enumerate(_curved_kernels(weights, placed, reading), 1):
+        for number, kernel in enumerate(_curved_kernels(weights, placed, context), 1):
             total = total + share[number] * kernel @ reading["dual"]
         return total
 
-    return _by_blocks(predict, placed, len(reading["dual"]))
+    return _by_blocks(predict, placed, reading)
 
 
 def class_log_ratio(deviation, target_mean):
@@ -131,8 +131,9 @@ def solve(weights, reading, context):
     Returns
     -------
     dict of Tensor
-        ``reading`` with the coefficients ``dual`` (n_context, n_outputs) and, in the place of
-        ``at.hidden``, what the linear kernel makes of them: ``linear`` (n_hidden, n_outputs).
+        ``reading`` with squared norms ``square.``, the coefficients ``dual`` (n_context,
+        n_outputs) and, in the place of ``at.hidden``, what the linear kernel makes of them:
+        ``linear`` (n_hidden, n_outputs).
 
     References
     ----------
@@ -143,7 +144,7 @@ def solve(weights, reading, context):
     factor = torch.linalg.cholesky_ex(system)[0]
     deviation = context["target"] - reading["target_mean"]
     dual = root * torch.cholesky_solve(root * deviation, factor)
-    kept = {name: tensor for name, tensor in reading.items() if name != "at.hidden"}
+    kept = {name: t for name, t in _with_squares(reading).items() if name != "at.hidden"}
     return {**kept, "dual": dual, "linear": reading["at.hidden"][:, 0].T @ dual}
 
 
@@ -198,27 +199,37 @@ def _kernel(weights, reading):
     """Compare the context's rows with each other; (n_context, n_context)."""
     share = weights["kernel_logits"].softmax(-1)
 
-    def compare(placed):
-        kernels = mixed_kernels(weights, placed, reading)
+    def compare(placed, others):
+        kernels = mixed_kernels(weights, placed, others)
         return sum(share[number] * kernel for number, kernel in enumerate(kernels))
 
-    return _by_blocks(compare, reading, len(reading["at.keys"]))
-
-
-def _by_blocks(compute, placed, n_others):
-    """Compute rows block by block, for so many others that each is compared with."""
-    rows = {name: tensor for name, tensor in placed.items() if name.startswith("at.")}
-    size = max(1, PAIRS_AT_ONCE // n_others)
-    blocks = [
-        compute({name: tensor[start : start + size] for name, tensor in rows.items()})
-        for start in range(0, max(1, len(placed["at.keys"])), size)
-    ]
-    return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
+    return _by_blocks(compare, reading, reading)
 
 
 def _system(kernel, log_noise, root):
     eye = torch.eye(len(root), dtype=root.dtype, device=root.device)
     return root * kernel * root.T + log_noise.clamp(min=MIN_LOG_NOISE).exp() * eye
+
+
+def _by_blocks(compute, placed, others):
+    """Compute rows block by block, all of them with others that they are compared with."""
+    rows, others = _with_squares(placed), _with_squares(others)
+    rows = {name: tensor for name, tensor in rows.items() if name.startswith(("at.", "square."))}
+    size = max(1, PAIRS_AT_ONCE // len(others["at.keys"]))
+    blocks = [
+        compute({name: tensor[start : start + size] for name, tensor in rows.items()}, others)
+        for start in range(0, max(1, len(rows["at.keys"])), size)
+    ]
+    return torch.cat(blocks) if len(blocks) > 1 else blocks[0]
+
+
+def _with_squares(placed):
+    """Note the squared norms of rows, once for all that they are compared with."""
+    if "square.cells" in placed:
+        return placed
+    names = ("keys", "cells")
+    squares = {f"square.{name}": placed[f"at.{name}"].square().sum(-1) for name in names}
+    return {**placed, **squares}
 
 
 def mixed_kernels(weights, placed, others):
@@ -229,31 +240,37 @@ def mixed_kernels(weights, placed, others):
 
 def _curved_kernels(weights, placed, others):
     """All kernels of the mixture but the first."""
-    gamma = weights["log_gamma"].exp()
+    placed, others, gamma = _with_squares(placed), _with_squares(others), weights["log_gamma"].exp()
     found = []
     for number in range(placed["at.keys"].shape[1]):
-        pair = placed["at.keys"][:, number], others["at.keys"][:, number]
-        found.append((_compare(*pair)[0] * (-gamma[number] / 2)).exp())
-    return [*found, *cell_kernels(placed["at.cells"][:, 0], others["at.cells"][:, 0], gamma[-1])]
+        distance, _ = _compare(placed, others, "keys", number)
+        found.append((distance * (-gamma[number] / 2)).exp())
+    return [*found, *cell_kernels(*_compare(placed, others, "cells", 0), gamma[-1])]
 
 
-def cell_kernels(left, right, gamma):
+def cell_kernels(distance, product, gamma):
     """Compare cells by the last :data:`N_CELL_KERNELS` of the mixture; each (n_left, n_right).
 
     Parameters
     ----------
-    left, right : Tensor of shape (n_rows, n_numbers)
+    distance, product : Tensor of shape (n_left, n_right)
+        Squares of their distances, and their products.
     gamma : Tensor of shape ()
         One over the square of their width.
     """
-    distance, product = _compare(left, right)
     # the root's slope is infinite at 0
     root = (gamma * distance + 1e-6).sqrt()
     return [(distance * (-gamma / 2)).exp(), (-root).exp(), product]
 
 
-def _compare(left, right):
-    """Squared distances and products; each (n_left, n_right)."""
-    squares = left.square().sum(-1, keepdim=True) + right.square().sum(-1)
-    product = left @ right.T
-    return squares.sub(product, alpha=2).clamp(min=0), product
+def _compare(placed, others, name, number):
+    """Squared distances and products of one kernel's numbers; each (n_rows, n_others)."""
+    product = placed[f"at.{name}"][:, number] @ others[f"at.{name}"][:, number].T
+    squares = placed[f"square.{name}"][:, number], others[f"square.{name}"][:, number]
+    return squared_distances(product, *squares), product
+
+
+def squared_distances(product, left_squares, right_squares):
+    """Squared distances of rows, from their products and squared norms; (n_left, n_right)."""
+    squares = left_squares.unsqueeze(-1) + right_squares
+    return squares.sub(product, alpha=2).clamp(min=0)

@@ -8,6 +8,7 @@ from autometa.networks.lookup import (
     cell_kernels,
     mixed_kernels,
     read_context,
+    squared_distances,
     weigh,
 )
 
@@ -153,7 +154,10 @@ class LeftOut:
         """Place the rows with a factor on the relevance, and compare them by their cells."""
         scale = (self._variance @ factor.square() + 1e-6).sqrt()
         placed = self._cells * factor / scale
-        return placed, cell_kernels(placed, placed, self._gamma)
+        product = placed @ placed.T
+        squares = product.diagonal()
+        distance = squared_distances(product, squares, squares)
+        return placed, cell_kernels(distance, product, self._gamma)
 
     def _solve(self, kernels):
         """Give a root of the inverse, what that makes of the targets, and its diagonal."""
