@@ -1,5 +1,7 @@
 """The comparison with other AutoML systems, as the README's figures were made."""
 
+import numpy as np
+
 from autometa.bench import (
     benchmark_tasks,
     compare_runs,
@@ -64,7 +66,9 @@ def find_tasks(corpus, split, max_tasks=None):
     index = read_index(corpus)
     is_wanted = (index["split"] == "meta-train") & index["family"].map(is_meta_dev)
     names = sorted(index.loc[is_wanted & (index["n_rows"] >= MIN_ROWS), "name"])
-    return read_corpus(corpus, names=names[:max_tasks])
+    if max_tasks is not None:
+        names = np.random.default_rng(0).permutation(names)[:max_tasks].tolist()
+    return read_corpus(corpus, names=names)
 
 
 def print_figures(figures):

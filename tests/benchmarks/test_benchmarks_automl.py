@@ -34,6 +34,8 @@ def test_small_tables_and_families_for_training_are_left_out(corpus):
 
     assert valid == tuple(f"t{i}" for i in range(30, 40) if i % 5)
     assert dev == tuple(f"t{i}" for i in range(30) if i % 5 and is_meta_dev(f"family-{i}"))
+    few = automl.find_tasks(corpus, "meta-dev", 3).names
+    assert len(set(few)) == 3 and set(few) <= set(dev) and few != dev[:3]
 
 
 def test_stored_runs_are_printed_without_running_any(corpus, tmp_path):
