@@ -53,8 +53,8 @@ UNTRIED_WEIGHT = 0.5
 ROWS_AT_ONCE = 2**15
 #: Of a cell, at the peak: its canonical copy, what its encoding is learned from, the encoding.
 BYTES_PER_CELL = 70
-#: Of the time left, what reading the rows that a network looks up may take.
-READING_SHARE = 0.1
+#: With so many seconds left networks read as much of a large table as ever, with fewer a part.
+FULL_READING_S = 4.0
 #: Encoding takes so many times what reading rows takes, and may take this share of the time left,
 #: or so many seconds.
 ENCODING_OF_READING, ENCODING_SHARE, ENCODING_S = 5.0, 0.25, 0.2
@@ -126,7 +126,6 @@ class AutoMetaEstimator(BaseEstimator):
     def _encode_rows(self, given, deadline):
         """Bring the rows into canonical form, learn their encoding and apply it."""
         from autometa.families import EncodedTask
-        from autometa.families.adapted_network import context_rows_within
 
         self._check_memory(*given.task.X.shape)
         rows = self._afford(
@@ -136,8 +135,8 @@ class AutoMetaEstimator(BaseEstimator):
         y = self._learn_target(given.task, rows)
         X = self._encode_cells(rows.X)
         weight = rows.weight * self._class_factors(rows)
-        n_context = context_rows_within(READING_SHARE * deadline.left_s)
-        return EncodedTask(X, y, weight, self._n_classes(), n_context), rows
+        reading_share = min(1.0, deadline.left_s / FULL_READING_S)
+        return EncodedTask(X, y, weight, self._n_classes(), reading_share), rows
 
     def _afford(self, read, deadline):
         """Read the rows; keep as many of them as can be encoded in a share of the time left."""
@@ -244,7 +243,14 @@ class AutoMetaEstimator(BaseEstimator):
             initialisation=initialisation,
             proposals=proposals,
             models=partial(
-                FoldModels, rows.X, task, folds, seed=seed, n_threads=n_threads, units=units
+                FoldModels,
+                rows.X,
+                task,
+                folds,
+                seed=seed,
+                n_threads=n_threads,
+                units=units,
+                encoder=self._encoder_,
             ),
             callbacks=self.callbacks,
             pace=pace,

@@ -27,11 +27,16 @@ class FoldModels:
     seed, n_threads : int
     units : TargetUnits, optional
         Of a numeric target; a user's own family sees it in these.
+    encoder : TableEncoder, optional
+        That made the cells of the task of the frame; by default every preparation learns its own.
     """
 
-    def __init__(self, frame, task, folds, valid_rows, *, seed, n_threads, units=None):
+    def __init__(
+        self, frame, task, folds, valid_rows, *, seed, n_threads, units=None, encoder=None
+    ):
         self.frame, self.task, self.folds, self.valid_rows = frame, task, folds, valid_rows
         self.seed, self.n_threads, self.units = seed, n_threads, units
+        self._encoder, self._encoded = encoder, None if encoder is None else task.X
         self._prepared = {}
 
     @property
@@ -136,6 +141,8 @@ class FoldModels:
         if key not in self._prepared:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # said when the table was encoded
-                preparation.fit(self.frame, sample_weight=self.task.weight)
-                self._prepared[key] = preparation, preparation.transform(self.frame)
+                given = {"encoder": self._encoder, "encoded": self._encoded}
+                preparation.fit(self.frame, sample_weight=self.task.weight, **given)
+                cells = preparation.transform(self.frame, self._encoded)
+                self._prepared[key] = preparation, cells
         return self._prepared[key]

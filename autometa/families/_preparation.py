@@ -45,20 +45,31 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         self.form = form
         self.unit_variance = unit_variance
 
-    def fit(self, X, y=None, sample_weight=None):
-        """Learn columns, levels and scales from the rows of positive weight."""
+    def fit(self, X, y=None, sample_weight=None, *, encoder=None, encoded=None):
+        """Learn columns, levels and scales from the rows of positive weight.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_features)
+        y : ignored
+        sample_weight : array-like of shape (n_rows,), optional
+        encoder : TableEncoder, optional
+            Fitted on the table already.
+        encoded : ndarray, optional
+            What that makes of the table.
+        """
         self.divisor_ = 1.0
         if self.form == "frame":
             return self
-        self.encoder_ = TableEncoder().fit(X, sample_weight=sample_weight)
+        self.encoder_ = encoder or TableEncoder().fit(X, sample_weight=sample_weight)
         if self.form == "filled":
             self._learn_range(self.encoder_.expand(X))
         if self.form in CHANNELS:
-            has_gaps = np.isnan(self.encoder_.expand(X)).any(axis=0)
-            self.has_gaps_ = has_gaps
+            encoded = self.encoder_.transform(X) if encoded is None else encoded
+            self.has_gaps_ = (encoded[:, :, 2] > 0).any(axis=0)
             if self.unit_variance:
                 weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight)
-                cells = self.transform(X)
+                cells = self.transform(X, encoded)
                 mean = np.average(cells, axis=0, weights=weight)
                 variance = np.average((cells - mean) ** 2, axis=0, weights=weight).sum()
                 self.divisor_ = float(np.sqrt(variance)) or 1.0
@@ -71,8 +82,14 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         self.low_, self.high_ = np.nanmin(finite, axis=0), np.nanmax(finite, axis=0)
         self.median_ = np.nanmedian(finite, axis=0)
 
-    def transform(self, X):
+    def transform(self, X, encoded=None):
         """Bring a table with the columns of `fit` into the form.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_features)
+        encoded : ndarray, optional
+            What the encoder makes of it, where that is there already.
 
         Returns
         -------
@@ -89,10 +106,10 @@ class TablePreparation(TransformerMixin, BaseEstimator):
             return self.encoder_.expand(X).clip(-LARGE, LARGE)
         if self.form in ("codes", "filled_codes"):
             return _as_codes(*self.encoder_.expand_codes(X), is_filled=self.form == "filled_codes")
-        cells = self.encoder_.transform(X)
-        numbers = cells[:, :, CHANNELS[self.form]]
-        gaps = cells[:, self.has_gaps_, 2]
-        return np.hstack([numbers, gaps]) / self.divisor_
+        encoded = self.encoder_.transform(X) if encoded is None else encoded
+        numbers = encoded[:, :, CHANNELS[self.form]]
+        gaps = encoded[:, self.has_gaps_, 2]
+        return np.hstack([numbers, gaps]).astype(np.float64) / self.divisor_
 
 
 def _as_codes(values, n_codes, *, is_filled):

@@ -19,15 +19,15 @@ class EncodedTask:
         Above 0.
     n_classes : int or None
         None for regression.
-    max_context_rows : int or None
-        That a network looks up at most when it predicts; None for no further bound.
+    reading_share : float
+        Of what a network reads at most of a large table, what there is time for; up to 1.
     """
 
     X: np.ndarray
     y: np.ndarray
     weight: np.ndarray
     n_classes: int | None
-    max_context_rows: int | None = None
+    reading_share: float = 1.0
 
     @property
     def is_regression(self):

@@ -27,8 +27,6 @@ MAX_CONTEXT_CELLS = 1_000_000
 MAX_PROPOSAL_CELLS = 2_000_000
 #: Pairs of rows that a CPU compares at once; with more, memory is what takes the time.
 MAX_PAIRS = 2**20
-#: Seconds that reading rows to look up takes for every pair of them, roughly.
-PAIR_S = 1e-7
 #: Steps after which a learning curve has a point.
 REPORT_STEPS = (0, 2, 5, 10, 15, 20, 30, 45, 60, 80, 100, 130, 160, 200, 250, 300)
 
@@ -103,29 +101,14 @@ def space(*, is_regression):
 
 def context_rows(task):
     """Return how many rows of a task a network looks up when it predicts."""
-    n_rows = max(MAX_STEP_ROWS, MAX_CONTEXT_CELLS // max(1, task.X.shape[1]))
-    return min(len(task.y), task.max_context_rows or MAX_CONTEXT_ROWS, n_rows)
+    n_cells = task.reading_share * MAX_CONTEXT_CELLS
+    n_rows = max(MAX_STEP_ROWS, int(n_cells // max(1, task.X.shape[1])))
+    return min(len(task.y), _most_rows(task), n_rows)
 
 
-def context_rows_within(seconds):
-    """Return how many rows a network may look up so that reading them takes about so long.
-
-    Parameters
-    ----------
-    seconds : float
-
-    Returns
-    -------
-    int
-        From :data:`MAX_STEP_ROWS` to :data:`MAX_CONTEXT_ROWS`.
-
-    Examples
-    --------
-    >>> [context_rows_within(seconds) for seconds in (0.01, 0.1, 1.0)]
-    [512, 1000, 2048]
-    """
-    n_rows = round(min(MAX_CONTEXT_ROWS, math.sqrt(seconds / PAIR_S)))
-    return max(MAX_STEP_ROWS, n_rows)
+def _most_rows(task):
+    """Rows that may be compared with each other, which costs their square."""
+    return max(MAX_STEP_ROWS, round(MAX_CONTEXT_ROWS * math.sqrt(task.reading_share)))
 
 
 def propose_model(task, initialisation, *, device="cpu"):
@@ -506,10 +489,9 @@ def _descend(params, grads, moments, hyper, anchor, learned_lr):
 
 
 def _propose(learner, params, task, weight, rng, device):
-    n_cells = max(1, task.X.shape[1])
-    rows = _draw_rows(
-        task, weight, max(MAX_CONTEXT_ROWS, MAX_PROPOSAL_CELLS // n_cells), rng, present_first=True
-    )
+    n_cells = task.reading_share * MAX_PROPOSAL_CELLS
+    max_rows = max(_most_rows(task), int(n_cells // max(1, task.X.shape[1])))
+    rows = _draw_rows(task, weight, max_rows, rng, present_first=True)
     with torch.no_grad():
         return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
 

@@ -118,10 +118,10 @@ def test_two_rows_are_the_same_as_one_of_weight_two(table, knowledge, short_adap
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-7)
 
 
-@pytest.mark.parametrize(("pair_s", "first"), [(1e-3, "linear"), (1e-9, "adapted_network")])
-def test_where_time_is_short_for_its_rows_the_network_comes_last(fit, monkeypatch, pair_s, first):
+@pytest.mark.parametrize(("n_rows", "first"), [(16, "linear"), (2_048, "adapted_network")])
+def test_where_time_is_short_for_its_rows_the_network_comes_last(fit, monkeypatch, n_rows, first):
     monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
-    monkeypatch.setattr("autometa.families.adapted_network.PAIR_S", pair_s)
+    monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", n_rows)
     seen = []
 
     model = fit(

@@ -224,12 +224,12 @@ def test_without_time_for_a_trial_the_proposal_is_there_at_once(make_model, fake
 
 def test_the_less_time_the_fewer_rows_are_looked_up(make_model, fake_costs, monkeypatch):
     monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
-    monkeypatch.setattr("autometa.families.adapted_network.PAIR_S", 1e-3)
+    monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", 60)
     fake_costs()
 
     sizes = [
         len(make_model(0, time_limit=limit).fit(X, Y)._model_.networks[0][1].context["weight"])
-        for limit in (1.0, 9.0, 100.0, None)
+        for limit in (0.01, 1.0, 4.0, None)
     ]
 
     assert sizes == [16, 30, 60, 60]

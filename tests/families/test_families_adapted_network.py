@@ -405,18 +405,28 @@ def test_a_table_without_columns_or_with_one_row_is_predicted(
             np.testing.assert_allclose(found, found[:1].repeat(4, axis=0))
 
 
-@pytest.mark.parametrize("max_rows", [16, 1000, None])
-def test_a_network_looks_up_as_many_rows_as_it_may(
-    tiny_initialisation, make_encoded_task, max_rows
+@pytest.mark.parametrize(("share", "n_rows"), [(1.0, 60), (0.25, 32), (0.0, 16)])
+def test_a_network_looks_up_as_many_rows_as_there_is_time_for(
+    tiny_initialisation, make_encoded_task, monkeypatch, share, n_rows
 ):
-    task = replace(make_encoded_task(), max_context_rows=max_rows)
+    monkeypatch.setattr(family, "MAX_STEP_ROWS", 16)
+    monkeypatch.setattr(family, "MAX_CONTEXT_ROWS", 64)
+    monkeypatch.setattr(family, "MAX_PROPOSAL_CELLS", 3 * 20)
+    seen, draw = [], family._draw_rows
+    monkeypatch.setattr(
+        family,
+        "_draw_rows",
+        lambda task, weight, n, *a, **k: seen.append(n) or draw(task, weight, n, *a, **k),
+    )
+    task = replace(make_encoded_task(), reading_share=share)
     options = {"n_steps": 1, "n_bags": 1, "seed": 0, "device": "cpu"}
 
     for model in (
         propose_model(task, tiny_initialisation),
         adapt_model(task, tiny_initialisation, PLAIN, **options),
     ):
-        assert len(model.context["weight"]) == min(60, max_rows or 60)
+        assert len(model.context["weight"]) == n_rows
+    assert seen[0] == max(16, 64 * share**0.5), "that the proposal reads"
 
 
 @pytest.mark.parametrize("n_bags", [1, 3])
