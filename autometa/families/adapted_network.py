@@ -102,13 +102,17 @@ def space(*, is_regression):
 def context_rows(task):
     """Return how many rows of a task a network looks up when it predicts."""
     n_cells = task.reading_share * MAX_CONTEXT_CELLS
-    n_rows = max(MAX_STEP_ROWS, int(n_cells // max(1, task.X.shape[1])))
+    n_rows = max(_fewest_rows(task), int(n_cells // max(1, task.X.shape[1])))
     return min(len(task.y), _most_rows(task), n_rows)
+
+
+def _fewest_rows(task):
+    return round(MAX_STEP_ROWS * max(0.5, math.sqrt(task.reading_share)))
 
 
 def _most_rows(task):
     """Rows that may be compared with each other, which costs their square."""
-    return max(MAX_STEP_ROWS, round(MAX_CONTEXT_ROWS * math.sqrt(task.reading_share)))
+    return max(_fewest_rows(task), round(MAX_CONTEXT_ROWS * math.sqrt(task.reading_share)))
 
 
 def propose_model(task, initialisation, *, device="cpu"):

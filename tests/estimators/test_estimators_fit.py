@@ -232,7 +232,7 @@ def test_the_less_time_the_fewer_rows_are_looked_up(make_model, fake_costs, monk
         for limit in (0.01, 1.0, 4.0, None)
     ]
 
-    assert sizes == [16, 30, 60, 60]
+    assert sizes == [8, 30, 60, 60]
 
 
 @pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
