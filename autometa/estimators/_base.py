@@ -211,8 +211,8 @@ class AutoMetaEstimator(BaseEstimator):
             self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
         )
         families = find_families(self.families)
-        if self.families == "auto" and not pace.is_free and len(task.y) > context_rows(task):
-            # where the network sees a part of the rows, it tells less and takes longer
+        if self.families == "auto" and task.reading_share < 1 and len(task.y) > context_rows(task):
+            # hardly any time: the network would see a part of the rows, and take longer
             families = (*(family for family in families if family != NAME), NAME)
         if NAME in families and self.cv is None and self.storage is None:
             folds = pace.few_enough(folds)  # where trials are stored, they compare with any fit's

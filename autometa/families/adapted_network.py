@@ -107,7 +107,8 @@ def context_rows(task):
 
 
 def _fewest_rows(task):
-    return round(MAX_STEP_ROWS * max(0.5, math.sqrt(task.reading_share)))
+    """Fewer than a step reads only where hardly any time is left."""
+    return round(MAX_STEP_ROWS * min(1.0, max(0.5, 4 * math.sqrt(task.reading_share))))
 
 
 def _most_rows(task):

@@ -118,10 +118,13 @@ def test_two_rows_are_the_same_as_one_of_weight_two(table, knowledge, short_adap
     np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-7)
 
 
-@pytest.mark.parametrize(("n_rows", "first"), [(16, "linear"), (2_048, "adapted_network")])
-def test_where_time_is_short_for_its_rows_the_network_comes_last(fit, monkeypatch, n_rows, first):
+@pytest.mark.parametrize(("full_reading_s", "first"), [(1e4, "linear"), (1.0, "adapted_network")])
+def test_where_time_is_short_for_its_rows_the_network_comes_last(
+    fit, monkeypatch, full_reading_s, first
+):
     monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
-    monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", n_rows)
+    monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", 16)
+    monkeypatch.setattr("autometa.estimators._base.FULL_READING_S", full_reading_s)
     seen = []
 
     model = fit(

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.svm import SVC
 
+from autometa.encoding import TableEncoder
 from autometa.families import TablePreparation
 
 
@@ -75,3 +76,19 @@ def test_a_kernel_width_of_one_is_scale_in_scikit_learn():
     theirs = SVC(gamma=1 / plain.var(axis=0).sum()).fit(plain, y).decision_function(plain)
 
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["indicators", "codes", "filled", "standardised", "ranked"])
+@pytest.mark.parametrize("unit_variance", [False, True])
+def test_a_table_that_was_encoded_is_prepared_alike(table, form, unit_variance, monkeypatch):
+    expected = TablePreparation(form, unit_variance).fit_transform(table)
+    encoder = TableEncoder().fit(table)
+    encoded = encoder.transform(table).astype(np.float32)
+    monkeypatch.setattr(TableEncoder, "fit", None)
+    monkeypatch.setattr(TableEncoder, "transform", None)
+    preparation = TablePreparation(form, unit_variance)
+
+    preparation.fit(table, encoder=encoder, encoded=encoded)
+    found = preparation.transform(table, encoded)
+
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-5, atol=1e-6)
