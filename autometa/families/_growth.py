@@ -3,15 +3,19 @@
 Every function fits a model of its library until ``should_stop()`` and returns the steps taken.
 """
 
+import numpy as np
+
 from autometa.families._registry import import_extra
 
-#: Steps of the first chunk.
-FIRST_CHUNK = 10
+#: Steps of the first chunk; of the trees of a forest as many as for so many cells, if that is less.
+FIRST_CHUNK, CELLS_AT_ONCE = 10, 20_000_000
 
 
 def grow_trees(model, Z, y, should_stop, options):
     """Add the trees of scikit-learn's forests until told to stop, so many at once."""
-    return _grow_by_warm_start(model, Z, y, should_stop, options, "n_estimators", factor=1)
+    n_at_once = int(np.clip(CELLS_AT_ONCE // max(1, np.prod(Z.shape)), 1, FIRST_CHUNK))
+    given = {"factor": 1, "n_at_once": n_at_once}
+    return _grow_by_warm_start(model, Z, y, should_stop, options, "n_estimators", **given)
 
 
 def grow_iterations(model, Z, y, should_stop, options):
@@ -19,14 +23,16 @@ def grow_iterations(model, Z, y, should_stop, options):
 
     A chunk is as large as all before it, since each reads all rows again.
     """
-    return _grow_by_warm_start(model, Z, y, should_stop, options, "max_iter", factor=2)
+    return _grow_by_warm_start(model, Z, y, should_stop, options, "max_iter")
 
 
-def _grow_by_warm_start(model, Z, y, should_stop, options, steps_name, *, factor):
+def _grow_by_warm_start(
+    model, Z, y, should_stop, options, steps_name, *, factor=2, n_at_once=FIRST_CHUNK
+):
     n_wanted, n_steps = model.get_params()[steps_name], 0
     model.set_params(warm_start=True)
     while True:
-        n_steps = min(max(n_steps * factor, n_steps + FIRST_CHUNK), n_wanted)
+        n_steps = min(max(n_steps * factor, n_steps + n_at_once), n_wanted)
         model.set_params(**{steps_name: n_steps}).fit(Z, y, **options)
         if n_steps == n_wanted or should_stop():
             break

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.base import is_regressor
 
-from autometa.families import EXTRAS, GROWING, find_family
+from autometa.families import EXTRAS, GROWING, _growth, find_family
 
 FAMILY = pytest.mark.parametrize("family", sorted(GROWING))
 
@@ -72,3 +72,16 @@ def test_trees_of_a_forest_are_asked_about_ten_by_ten(family, make_table):
     model = fit(make(family, is_regression=False), X, y, should_stop=should_stop)
 
     assert model.n_steps_ == 50
+
+
+@pytest.mark.parametrize("family", ["random_forest", "extra_trees"])
+def test_the_larger_the_table_the_fewer_trees_between_two_questions(
+    family, make_table, monkeypatch
+):
+    X, y = make_table()
+    n_cells = make(family, is_regression=False).preparation.fit_transform(X).size
+    monkeypatch.setattr(_growth, "CELLS_AT_ONCE", 2 * n_cells)
+
+    stopped = fit(make(family, is_regression=False), X, y, should_stop=lambda: True)
+
+    assert stopped.n_steps_ == 2
