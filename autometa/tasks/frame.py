@@ -41,12 +41,16 @@ def as_frame(X) -> pd.DataFrame:
     >>> as_frame([[1, "x"], [2, "y"]]).shape
     (2, 2)
     """
+    return _as_frame(X, _plain_cells)
+
+
+def _as_frame(X, make_plain):
     frame = _to_pandas(X)
     check_columns(frame.columns)
     changed = {}
     for i, dtype in enumerate(frame.dtypes):
         if not _is_plain(dtype):
-            changed[i] = _plain_column(frame.iloc[:, i])
+            changed[i] = make_plain(frame.iloc[:, i])
     counted_from_0 = isinstance(frame.index, pd.RangeIndex) and frame.index.equals(
         pd.RangeIndex(len(frame))
     )
@@ -123,7 +127,7 @@ def as_targets(y) -> pd.DataFrame:
         table = y
     else:
         table = _target_table(y)
-    frame = as_frame(table)
+    frame = _as_frame(table, _plain_column)  # labels stay what they are
     if frame.shape[1] == 0:
         raise InvalidTableError(
             f"y has no column (shape {frame.shape}). Give one column for each target."
@@ -239,6 +243,19 @@ def _is_pandas_3_text(dtype) -> bool:
     return isinstance(dtype, pd.StringDtype) and dtype.na_value is np.nan
 
 
+def _plain_cells(column: pd.Series) -> pd.Series:
+    """One column as one of the plain types; among other objects booleans become text.
+
+    pandas takes False and 0 as one value, whichever comes first.
+    """
+    column = _plain_column(column)
+    if column.dtype != object or not pd.api.types.infer_dtype(column).startswith("mixed"):
+        return column
+    if all(isinstance(v, Number | np.bool_) for v in column):
+        return column
+    return column.map(lambda v: str(v) if isinstance(v, bool | np.bool_) else v)
+
+
 def _plain_column(column: pd.Series) -> pd.Series:
     """One column of any type as one of the plain types."""
     dtype = column.dtype
@@ -305,9 +322,4 @@ def _plain_objects(column: pd.Series) -> pd.Series:
             )
     if content in ("empty", "integer", "floating", "mixed-integer-float"):
         return column.astype(float) if missing.any() else column.infer_objects()
-    if content in ("boolean", "string"):
-        return column.infer_objects()
-    if content.startswith("mixed") and not all(isinstance(v, Number | np.bool_) for v in column):
-        # pandas takes False and 0 as one value, whichever comes first
-        return column.map(lambda v: str(v) if isinstance(v, bool | np.bool_) else v)
-    return column
+    return column.infer_objects() if content in ("boolean", "string") else column

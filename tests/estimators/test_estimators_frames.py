@@ -228,3 +228,10 @@ def test_among_texts_false_and_zero_are_told_apart_in_any_order(knowledge, zero)
     np.testing.assert_allclose(model.predict_proba(frame[1:2]), predicted[1:2], atol=1e-9)
     texts = frame.astype(str).replace("0.0", "0")
     np.testing.assert_array_equal(model.predict_proba(texts), predicted)
+
+
+def test_labels_of_a_target_stay_what_they_are(knowledge):
+    y = pd.Series([False, "no"] * 4, dtype=object)
+
+    with pytest.raises(AutoMetaError, match="mixes labels"):
+        AutoMetaClassifier(n_trials=0, knowledge=knowledge).fit(np.arange(8).reshape(-1, 1), y)
