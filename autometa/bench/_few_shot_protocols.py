@@ -1,6 +1,6 @@
 """How each meta-learner is trained and tested on the few-shot data: the published schedules."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autometa.exceptions import InvalidInputError
 
@@ -22,6 +22,8 @@ class Protocol:
         Arguments of the network beside its kind and sizes.
     n_ways, n_shots, n_query : int or None
         Of training episodes; None is that of the test.
+    n_test_query : int or None
+        Query rows of each class at the test, where that is published.
     batch_size, n_iterations : int
     outer : dict
         Arguments of :class:`autometa.metatraining.OuterStep`.
@@ -38,6 +40,7 @@ class Protocol:
     n_ways: int | None = None
     n_shots: int | None = None
     n_query: int | None = None
+    n_test_query: int | None = None
     outer: dict = field(default_factory=lambda: dict(ADAM))
 
 
@@ -201,6 +204,8 @@ def _omniglot(n_ways, n_shots):
         n_iterations=60_000,
         batch_size=16 if is_large else 32,
         n_query=n_shots,
+        n_test_query=n_shots,
+        network={"init_std": 0.01},
         learner=step,
         test={"n_inner_steps": 5 if is_large else 3},
     )
@@ -225,6 +230,7 @@ def _omniglot(n_ways, n_shots):
         batch_size=5,
         n_shots=5,
         n_query=5,
+        n_test_query=1,
         learner={
             "n_inner_steps": 10 if is_large else 5,
             "step_size": 5e-4 if is_large else 1e-3,
@@ -237,7 +243,7 @@ def _omniglot(n_ways, n_shots):
     slots = {"n_slots": n_ways}
     return {
         "maml": maml,
-        "first_order_maml": maml,
+        "first_order_maml": replace(maml, n_test_query=1),  # as Reptile's paper tests it
         "anil": maml,
         "meta_sgd": meta_sgd,
         "reptile": reptile,

@@ -10,7 +10,8 @@ from autometa.exceptions import InvalidInputError
 
 __all__ = ["few_shot", "find_protocol"]
 
-#: Query rows of a test episode: inputs of a sinusoid, drawings of a character.
+#: Query rows of a test episode, where the schedule does not say: inputs of a sinusoid, drawings of
+#: a character.
 N_TEST_QUERY = {"sinusoid": 100, "omniglot": 15}
 #: Of the episodes that are tested on; those of training have other seeds.
 TEST_SEED = 1_000_003
@@ -25,6 +26,7 @@ def few_shot(
     n_shots=None,
     network=None,
     n_test_steps=None,
+    n_test_query=None,
     n_iterations=None,
     hours=None,
     n_test_episodes=600,
@@ -49,6 +51,9 @@ def few_shot(
         For Omniglot; sinusoids always have MAML's perceptron of 2 x 40 units.
     n_test_steps : int, default=None
         Inner steps at the test; None is the schedule's.
+    n_test_query : int, default=None
+        Query rows of each class at the test; None is the schedule's. It counts where rows to
+        predict are normalised together: one row of each class tells more than fifteen of them.
     n_iterations : int, default=None
         Where training ends; None is the schedule's number.
     hours : float, default=None
@@ -90,7 +95,17 @@ def few_shot(
             raise InvalidInputError(f"{learner} takes no inner steps; leave out n_test_steps.")
         test_config["n_inner_steps"] = n_test_steps
     tested = METALEARNERS[learner](**test_config)
-    source = _Episodes(data, protocol, n_ways=n_ways, n_shots=n_shots, file=file, seed=seed)
+    if n_test_query is None:
+        n_test_query = protocol.n_test_query or N_TEST_QUERY[data]
+    source = _Episodes(
+        data,
+        protocol,
+        n_ways=n_ways,
+        n_shots=n_shots,
+        n_test_query=n_test_query,
+        file=file,
+        seed=seed,
+    )
 
     def measure(params):
         found = _test(tested, params, source.test("val", CURVE_SEED), 100, device)
@@ -140,6 +155,7 @@ def few_shot(
         "data": data,
         "ways": n_ways if data == "omniglot" else None,
         "shots": n_shots,
+        "test_query": n_test_query,
         "config": config,
         "test_config": test_config,
         "schedule": protocol.source,
@@ -166,8 +182,8 @@ def _network(data, kind, protocol, n_ways):
 class _Episodes:
     """Episodes to train and to test on."""
 
-    def __init__(self, data, protocol, *, n_ways, n_shots, file, seed):
-        self.data, self.protocol = data, protocol
+    def __init__(self, data, protocol, *, n_ways, n_shots, n_test_query, file, seed):
+        self.data, self.protocol, self.n_test_query = data, protocol, n_test_query
         self.n_ways, self.n_shots, self.file, self.seed = n_ways, n_shots, file, seed
         if data == "omniglot" and file is None:
             raise InvalidInputError("Say where Omniglot's file is (file=, --file).")
@@ -178,8 +194,7 @@ class _Episodes:
         return self._draw("train", n_shots, protocol.n_query, protocol.batch_size, self.seed)
 
     def test(self, split, seed):
-        query = N_TEST_QUERY[self.data]
-        return self._draw(split, self.n_shots, query, 10, seed + self.seed)
+        return self._draw(split, self.n_shots, self.n_test_query, 10, seed + self.seed)
 
     def _draw(self, split, n_shots, n_query, batch_size, seed):
         from autometa.metatraining import ImageEpisodes, SinusoidEpisodes

@@ -31,6 +31,9 @@ def run(
     test_steps: Annotated[
         int | None, typer.Option(min=0, help="Inner steps at the test; by default as published.")
     ] = None,
+    test_query: Annotated[
+        int | None, typer.Option(min=1, help="Query rows a class there; by default as published.")
+    ] = None,
     iterations: Annotated[
         int | None, typer.Option(min=1, help="Of the outer loop; by default as published.")
     ] = None,
@@ -85,6 +88,7 @@ def run(
             n_shots=shots,
             network=network,
             n_test_steps=test_steps,
+            n_test_query=test_query,
             n_iterations=iterations,
             hours=hours,
             n_test_episodes=episodes,

@@ -3,8 +3,10 @@
 import torch
 
 from autometa.metalearners._base import MetaLearner
-from autometa.metalearners._inner_loop import gradient_steps
+from autometa.metalearners._inner_loop import ThinSum, gradient_steps
 
+#: How many times as many numbers as the thin products a matrix has that steps leave unformed.
+THIN = 5
 ONLY_FOR_CLASSES = ("log_ratio_scale",)
 
 
@@ -78,14 +80,34 @@ class GradientLearner(MetaLearner):
         -------
         dict of Tensor
         """
+        moved = self._descend(params, support, weights, is_regression=is_regression)
+        return {
+            name: weight.form() if isinstance(weight, ThinSum) else weight
+            for name, weight in moved.items()
+        }
+
+    def _descend(self, params, support, weights=None, *, is_regression):
+        """Adapt; matrices that are large beside the number of rows are not formed."""
         if weights is None:
             weights = self.propose(params, support, is_regression=is_regression)
+        lr = self.step_sizes(params, support, is_regression=is_regression)
+        n_rows = len(support["weight"])
+        thin = [
+            name
+            for name in getattr(self.backbone, "multiplied", ())
+            if name in lr
+            and lr[name].ndim == 0
+            and THIN * self.n_inner_steps * n_rows * sum(weights[name].shape)
+            < weights[name].numel()
+        ]
         return gradient_steps(
             self.support_loss(support, is_regression=is_regression),
             weights,
-            lr=self.step_sizes(params, support, is_regression=is_regression),
+            lr=lr,
             n_steps=self.n_inner_steps,
             second_order=self.second_order,
+            thin=thin,
+            n_rows=n_rows,
         )
 
     def moved(self, is_regression):

@@ -84,7 +84,7 @@ class MAML(GradientLearner):
     def episode_loss(self, params, support, query, *, is_regression):
         """Mix the query losses before and after adapting."""
         before = self.propose(params, support, is_regression=is_regression)
-        after = self.adapt(params, support, is_regression=is_regression, weights=before)
+        after = self._descend(params, support, before, is_regression=is_regression)
         total = 0.0
         for weights, share in (
             (before, self.unadapted_share),

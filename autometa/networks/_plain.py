@@ -3,7 +3,7 @@
 import torch
 
 from autometa.exceptions import InvalidInputError
-from autometa.networks._draws import uniform
+from autometa.networks._draws import truncated_normal, uniform
 
 HEADS = ("slots", "shared")
 
@@ -25,6 +25,10 @@ class PlainNetwork:
     transductive : bool
         Whether rows to predict are normalised together, as published for MAML. False normalises
         each together with the labelled rows.
+    init_std : float, default=None
+        Standard deviation of the first values of matrices, which are normal and cut at two of
+        them; None draws them as torch does, by the number of inputs. Below a normalisation it says
+        how far a step of a given size goes: MAML's code has 0.01.
 
     Attributes
     ----------
@@ -40,12 +44,13 @@ class PlainNetwork:
     reads_tables = False
     n_features: int
 
-    def __init__(self, *, n_slots, head, norm, transductive):
+    def __init__(self, *, n_slots, head, norm, transductive, init_std):
         if head not in (*HEADS, None):
             raise InvalidInputError(f"head must be one of {[*HEADS, None]}, got {head!r}.")
         if n_slots < 1:
             raise InvalidInputError(f"n_slots must be >= 1, got {n_slots}.")
         self.n_slots, self.head, self.norm, self.transductive = n_slots, head, norm, transductive
+        self.init_std = init_std
         params = self.init_params(0)  # here, since nothing may be drawn under vmap
         self.element_shapes = {name: tuple(param.shape) for name, param in params.items()}
 
@@ -59,7 +64,7 @@ class PlainNetwork:
         params = self._init_layers(generator)
         if self.head:
             n_columns = self.n_slots if self.head == "slots" else 1
-            params["head"] = uniform(generator, self.n_features, n_columns, fan_in=self.n_features)
+            params["head"] = self._matrix(generator, self.n_features, n_columns)
             params["head_bias"] = torch.zeros(n_columns)
         return params
 
@@ -139,6 +144,11 @@ class PlainNetwork:
                 found = found + self._layer(fast, i, hidden, weight)
             hidden = found
         return self._end(hidden)
+
+    def _matrix(self, generator, n_in, n_out):
+        if self.init_std is None:
+            return uniform(generator, n_in, n_out, fan_in=n_in)
+        return truncated_normal(generator, n_in, n_out, std=self.init_std)
 
     def _norm_params(self, name, n_channels):
         if not self.norm:

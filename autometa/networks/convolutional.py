@@ -16,7 +16,7 @@ class Convolutional(PlainNetwork):
     pooling : bool
         Halve the image by 2x2 max-pooling after every block, as Vinyals et al. and Snell et al.
         do; else by a stride of 2, as MAML does on Omniglot.
-    n_slots, head, norm, transductive
+    n_slots, head, norm, transductive, init_std
         See :class:`~autometa.networks._plain.PlainNetwork`. Convolutions have no bias of their
         own where normalisation would take it away.
 
@@ -47,6 +47,7 @@ class Convolutional(PlainNetwork):
         head="slots",
         norm=True,
         transductive=True,
+        init_std=None,
     ):
         self.n_filters, self.n_blocks, self.n_channels = n_filters, n_blocks, n_channels
         self.pooling = pooling
@@ -56,7 +57,9 @@ class Convolutional(PlainNetwork):
         if size < 1:
             raise ValueError(f"{n_blocks} blocks leave nothing of an image of size {image_size}")
         self.n_features = n_filters * size**2 if pooling else n_filters
-        super().__init__(n_slots=n_slots, head=head, norm=norm, transductive=transductive)
+        super().__init__(
+            n_slots=n_slots, head=head, norm=norm, transductive=transductive, init_std=init_std
+        )
 
     def _init_layers(self, generator):
         params, n_in = {}, self.n_channels

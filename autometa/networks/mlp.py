@@ -14,7 +14,7 @@ class MLP(PlainNetwork):
     hidden : sequence of int
         Widths; MAML's are the default for Omniglot, and ``(40, 40)`` without ``norm`` for
         sinusoids.
-    n_slots, head, norm, transductive
+    n_slots, head, norm, transductive, init_std
         See :class:`~autometa.networks._plain.PlainNetwork`. A layer with batch normalisation has
         no bias of its own, since the normalisation would take it away.
 
@@ -38,21 +38,29 @@ class MLP(PlainNetwork):
         head="slots",
         norm=True,
         transductive=True,
+        init_std=None,
     ):
         self.widths = (n_inputs, *hidden)
         self.n_features = self.widths[-1]
-        super().__init__(n_slots=n_slots, head=head, norm=norm, transductive=transductive)
+        super().__init__(
+            n_slots=n_slots, head=head, norm=norm, transductive=transductive, init_std=init_std
+        )
 
     def _init_layers(self, generator):
         params = {}
         for i, (n_in, n_out) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
-            params[f"layer{i}"] = uniform(generator, n_in, n_out, fan_in=n_in)
+            params[f"layer{i}"] = self._matrix(generator, n_in, n_out)
             if not self.norm:
                 params[f"layer{i}_bias"] = uniform(generator, n_out, fan_in=n_in)
             params |= self._norm_params(f"layer{i}", n_out)
         return params
 
     n_layers = property(lambda self: len(self.widths) - 1)
+
+    @property
+    def multiplied(self):
+        """Weights that are used once, as ``rows @ weight``."""
+        return tuple(f"layer{i}" for i in range(self.n_layers))
 
     def _start(self, X):
         return X.flatten(1)

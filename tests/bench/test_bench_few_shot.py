@@ -149,6 +149,23 @@ def test_more_steps_at_the_test_change_the_score():
 
 
 @pytest.mark.parametrize(
+    ("learner", "n_shots", "expected"), [("maml", 1, 1), ("maml", 2, 2), ("protonet", 1, 15)]
+)
+def test_rows_to_predict_are_as_many_as_published(
+    omniglot_file, make_schedules_small, learner, n_shots, expected
+):
+    make_schedules_small()
+    options = {"network": "mlp", "n_ways": 3, "n_shots": n_shots, "file": omniglot_file}
+    options |= {"n_iterations": 1, "n_test_episodes": 20}
+
+    published = few_shot(learner, "omniglot", **options)
+    other = few_shot(learner, "omniglot", n_test_query=7, **options)
+
+    assert (published["test_query"], other["test_query"]) == (expected, 7)
+    assert published["accuracy"] != other["accuracy"]
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"learner": "magic"}, "learner must be one of"),

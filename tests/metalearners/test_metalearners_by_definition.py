@@ -19,6 +19,7 @@ from autometa.metalearners import (
     ProtoMAML,
     ProtoNet,
     Reptile,
+    _gradient,
 )
 
 NETWORK = {"kind": "mlp", "n_inputs": 16, "hidden": [6, 5], "norm": False}
@@ -100,6 +101,7 @@ def assert_grads(grads, loss, expected_loss, own):
         torch.testing.assert_close(grad, expected, rtol=1e-7, atol=1e-10)
 
 
+@pytest.mark.parametrize("thin", [_gradient.THIN, 0])  # 0: no matrix of the network is formed
 @pytest.mark.parametrize("second_order", [True, False])
 @pytest.mark.parametrize(
     ("learner_class", "names"),
@@ -108,7 +110,10 @@ def assert_grads(grads, loss, expected_loss, own):
         (ANIL, ["head", "head_bias"]),
     ],
 )
-def test_maml_and_anil_are_gradient_steps_by_autograd(start, learner_class, names, second_order):
+def test_maml_and_anil_are_gradient_steps_by_autograd(
+    start, learner_class, names, second_order, thin, monkeypatch
+):
+    monkeypatch.setattr(_gradient, "THIN", thin)
     learner, params, episode = start(
         learner_class, n_inner_steps=2, step_size=0.3, second_order=second_order
     )

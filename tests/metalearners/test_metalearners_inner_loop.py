@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -49,6 +51,29 @@ def test_only_second_order_differentiates_through_the_gradient(second_order, der
 
     # w - 0.1 * 2 w = 0.8 w; with the gradient held constant the derivative is 1
     assert torch.func.grad(after)(torch.ones(1).double()).item() == pytest.approx(derivative)
+
+
+@pytest.mark.parametrize("second_order", [True, False])
+def test_thin_sums_are_the_same_steps_and_have_the_same_gradient(second_order):
+    generator = torch.Generator().manual_seed(0)
+    draw = partial(torch.randn, generator=generator, dtype=torch.float64)
+    rows, params = draw(3, 7), {"w": draw(7, 5), "v": draw(5, 4), "b": draw(4)}
+    lr = dict.fromkeys(params, torch.tensor(0.1).double())
+
+    def loss(params, rows=rows):
+        return ((rows @ params["w"]).tanh() @ params["v"] + params["b"]).square().mean()
+
+    def after(params, **options):
+        moved = gradient_steps(loss, params, lr=lr, n_steps=3, second_order=second_order, **options)
+        formed = {**moved, **{name: moved[name].form() for name in options.get("thin", ())}}
+        return loss(moved, rows[:1]), formed
+
+    grads, formed = torch.func.grad(after, has_aux=True)(params)
+    after_thin = partial(after, thin=["w", "v"], n_rows=3)
+    thin_grads, thin = torch.func.grad(after_thin, has_aux=True)(params)
+
+    torch.testing.assert_close(thin, formed)
+    torch.testing.assert_close(thin_grads, grads)
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.3])
