@@ -114,12 +114,19 @@ class AutoMetaEstimator(BaseEstimator):
         self.fit_time_s_ = deadline.elapsed_s
 
     def _fit_rows(self, given, initialisation, metric, deadline, memory):
+        from autometa.estimators._splits import find_folds
+
         task, rows = self._encode_rows(given, deadline)
         self._task_ = given.task
+        # Without a seed the folds are still the same in every fit, so that a study can resume.
+        rng = as_generator(0 if self.random_state is None else self.random_state)
+        folds = find_folds(
+            self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
+        )
         with torch_threads(self.n_jobs, may_be_fewer=deadline.seconds is not None):
             _pay_for_first_use(initialisation)
-            pace = self._propose(task, initialisation, deadline, memory)
-            self._search(task, given, rows, initialisation, metric, pace)
+            pace, first = self._propose(task, folds, initialisation, deadline, memory)
+            self._search(task, given, rows, folds, initialisation, metric, pace, first, rng)
             if self.infer_limit is not None:
                 warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
 
@@ -176,17 +183,30 @@ class AutoMetaEstimator(BaseEstimator):
                 f"memory_limit={self.memory_limit:g}. Raise it, or give fewer rows or columns."
             )
 
-    def _propose(self, task, initialisation, deadline, memory):
-        """Make what there is to predict with from here on, whatever happens to the search."""
+    def _propose(self, task, folds, initialisation, deadline, memory):
+        """Make what there is to predict with from here on, whatever happens to the search.
+
+        Of large tables the proposal reads a part of the rows: those that the first fold trains on,
+        so that the others can tell how good it is.
+
+        Returns
+        -------
+        pace : Pace
+        first : NetworkModel or None
+            It, where it has not seen the rows that the first fold holds out.
+        """
         from autometa._device import find_device
         from autometa.families.adapted_network import context_rows, make_model, propose_weights
         from autometa.search import Pace
 
         laps = [deadline.elapsed_s]
         options = {"device": find_device(self.device)}
-        [weights] = propose_weights(task, task.weight[None], initialisation, **options)
+        read = folds.train_weight[0]
+        is_part = self.n_trials != 0 and (read > 0).sum() >= context_rows(task)
+        read = read if is_part else task.weight
+        [weights] = propose_weights(task, read[None], initialisation, **options)
         laps.append(deadline.elapsed_s)
-        model = make_model(task, weights)
+        model = make_model(task, weights, read)
         laps.append(deadline.elapsed_s)
         self._model_ = Members(task.n_classes, networks=[(1.0, model)])
         self.best_params_, self.best_score_ = {}, math.nan
@@ -195,21 +215,18 @@ class AutoMetaEstimator(BaseEstimator):
             deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
         costs = {"propose_s": float(propose_s), "read_s": float(read_s), "memory": memory}
         costs["is_alone"] = find_families(self.families) == ("adapted_network",)
-        return Pace(deadline, n_bags=N_BAGS, n_rows=context_rows(task), **costs)
+        pace = Pace(
+            deadline, n_bags=N_BAGS, n_rows=context_rows(task), n_proposed=int(is_part), **costs
+        )
+        return pace, model if is_part else None
 
-    def _search(self, task, given, rows, initialisation, metric, pace):
+    def _search(self, task, given, rows, folds, initialisation, metric, pace, first, rng):
         """Search the configurations of the adaptation, and adapt all rows by the best."""
         from autometa._device import find_device
-        from autometa.estimators._splits import find_folds
         from autometa.evaluation import FoldModels
         from autometa.families.adapted_network import NAME, context_rows
         from autometa.search import open_study, run_search
 
-        # Without a seed the folds are still the same in every fit, so that a study can resume.
-        rng = as_generator(0 if self.random_state is None else self.random_state)
-        folds = find_folds(
-            self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
-        )
         families = find_families(self.families)
         if self.families == "auto" and task.reading_share < 1 and len(task.y) > context_rows(task):
             # hardly any time: the network would see a part of the rows, and take longer
@@ -241,6 +258,7 @@ class AutoMetaEstimator(BaseEstimator):
             n_trials=self.n_trials,
             metric=self._metric_in_units(metric),
             initialisation=initialisation,
+            first=first,
             proposals=proposals,
             models=partial(
                 FoldModels,

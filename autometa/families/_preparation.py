@@ -21,7 +21,9 @@ class TablePreparation(TransformerMixin, BaseEstimator):
     form : str, default="indicators"
         - "indicators": numbers, NaN where missing; a category is 0/1 columns.
         - "codes": a DataFrame; a category of three or more levels is one categorical column.
-        - "filled_codes": the same as integers, -1 where missing.
+        - "plain_codes": the same as an array of numbers, NaN where missing; which columns are
+          categories is in ``code_columns_``.
+        - "filled_codes": the first as integers, -1 where missing.
         - "standardised": standardised and smoothly clipped numbers without gaps; a category is
           0/1 columns, and a column with gaps gets another that marks them.
         - "ranked": the same with normal scores of the ranks.
@@ -64,6 +66,9 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         self.encoder_ = encoder or TableEncoder().fit(X, sample_weight=sample_weight)
         if self.form == "filled":
             self._learn_range(self.encoder_.expand(X))
+        if self.form == "plain_codes":
+            _, n_codes = self.encoder_.expand_codes(X[:1])
+            self.code_columns_ = np.flatnonzero(n_codes).tolist()
         if self.form in CHANNELS:
             encoded = self.encoder_.transform(X) if encoded is None else encoded
             self.has_gaps_ = (encoded[:, :, 2] > 0).any(axis=0)
@@ -104,6 +109,8 @@ class TablePreparation(TransformerMixin, BaseEstimator):
             return np.hstack([filled, np.isnan(cells[:, self.has_gaps_])])
         if self.form == "indicators":
             return self.encoder_.expand(X).clip(-LARGE, LARGE)
+        if self.form == "plain_codes":
+            return self.encoder_.expand_codes(X)[0].clip(-LARGE, LARGE)
         if self.form in ("codes", "filled_codes"):
             return _as_codes(*self.encoder_.expand_codes(X), is_filled=self.form == "filled_codes")
         encoded = self.encoder_.transform(X) if encoded is None else encoded

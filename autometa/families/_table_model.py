@@ -30,7 +30,7 @@ class TableModel(BaseEstimator):
     n_steps : int, default=None
         The steps that ``model`` takes, such as its trees; None where it has none.
     fit_options : callable, default=None
-        ``fit_options(Z)`` returns further arguments for ``model.fit``.
+        ``fit_options(Z, preparation)`` returns further arguments for ``model.fit``.
     grow : callable, default=None
         ``grow(model, Z, y, should_stop, options)`` fits step by step until ``should_stop()`` and
         returns the steps taken.
@@ -116,7 +116,7 @@ class TableModel(BaseEstimator):
             self.model_ = blank.fit(Z, y, **options)
             return self
         if self.fit_options is not None:
-            options |= self.fit_options(Z)
+            options |= self.fit_options(Z, self.preparation_)
         with threadpool_limits(self.n_threads), warnings.catch_warnings():
             # Capped iterations are meant: time is bounded, and the score says whether it pays.
             warnings.simplefilter("ignore", ConvergenceWarning)

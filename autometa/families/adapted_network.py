@@ -133,7 +133,7 @@ def propose_model(task, initialisation, *, device="cpu"):
     return make_model(task, weights)
 
 
-def propose_weights(task, train_weight, initialisation, *, seed=0, device="cpu"):
+def propose_weights(task, train_weight, initialisation, *, seed=0, device="cpu", first=None):
     """Propose weights for every fold of a task, from the rows of that fold.
 
     Parameters
@@ -144,36 +144,42 @@ def propose_weights(task, train_weight, initialisation, *, seed=0, device="cpu")
     seed : int
         Of the rows drawn where there are too many.
     device : str
+    first : NetworkModel, default=None
+        Of the weights of the first fold, where they were proposed before.
 
     Returns
     -------
     list of dict of Tensor
         One for all folds where they are the same.
     """
+    known = [] if first is None else [_weights_of(first)]
 
     def compute(device):
         rng, learner = np.random.default_rng(seed), initialisation.learner
         params = _to(initialisation.params, device)
         same = len(train_weight) > 1 and (train_weight == train_weight[0]).all()
-        folds = train_weight[:1] if same else train_weight
-        return [_propose(learner, params, task, weight, rng, device) for weight in folds]
+        folds = (train_weight[:1] if same else train_weight)[len(known) :]
+        return known + [_propose(learner, params, task, weight, rng, device) for weight in folds]
 
     return with_fallback(compute, device)
 
 
-def make_model(task, weights):
+def make_model(task, weights, row_weight=None):
     """Let a network of given weights read the rows that it looks up, so that it can predict.
 
     Parameters
     ----------
     task : EncodedTask
     weights : dict of Tensor
+    row_weight : ndarray of shape (n_rows,), default=None
+        0 where a row is not to be read; None is the task's.
 
     Returns
     -------
     NetworkModel
     """
-    context = _draw_rows(task, task.weight, context_rows(task), np.random.default_rng(0))
+    row_weight = task.weight if row_weight is None else row_weight
+    context = _draw_rows(task, row_weight, context_rows(task), np.random.default_rng(0))
     return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
 
 
@@ -209,8 +215,7 @@ def adapt_model(
         n_bags = 1
     weights = np.repeat(task.weight[None], n_bags, axis=0)
     if proposed is not None:
-        given = proposed.weights.items()
-        proposed = [{name: torch.as_tensor(bags[0], dtype=torch.float32) for name, bags in given}]
+        proposed = [_weights_of(proposed)]
 
     def compute(device):
         run = NetworkRun(
@@ -499,6 +504,12 @@ def _propose(learner, params, task, weight, rng, device):
     rows = _draw_rows(task, weight, max_rows, rng, present_first=True)
     with torch.no_grad():
         return learner.propose(params, _to(rows, device), is_regression=task.is_regression)
+
+
+def _weights_of(proposed):
+    """The weights of a model as proposed."""
+    arrays = proposed.weights.items()
+    return {name: torch.as_tensor(bags[0], dtype=torch.float32) for name, bags in arrays}
 
 
 def _draw_rows(task, weight, max_rows, rng, *, present_first=False):

@@ -92,7 +92,7 @@ def make(config, *, is_regression, seed=0, n_threads=1):
     )
 
 
-def _name_categories(Z):
+def _name_categories(Z, preparation):
     return {"cat_features": Z.columns[Z.dtypes == "int64"].tolist()}
 
 

@@ -38,8 +38,11 @@ class PlainNetwork:
         Shape of every adapted weight, for what is learned of each of its elements.
     n_features : int
         Numbers that :meth:`embed` gives for a row.
+    multiplied : tuple of str
+        Matrices that a pass uses once, as ``rows @ matrix``: inner steps need not form them.
     """
 
+    multiplied = ()
     huber_delta = None
     reads_tables = False
     n_features: int
@@ -167,9 +170,9 @@ class PlainNetwork:
             return (share @ per_row).view(1, -1, *[1] * len(positions))
 
         centred = hidden - mean(hidden)
-        scaled = centred / (mean(centred.square()) + 1e-5).sqrt()
         shape = (1, -1, *[1] * len(positions))
-        return scaled * weights[f"{name}_gain"].view(shape) + weights[f"{name}_shift"].view(shape)
+        gain, shift = (weights[f"{name}_{part}"].view(shape) for part in ("gain", "shift"))
+        return centred * (gain * (mean(centred.square()) + 1e-5).rsqrt()) + shift
 
 
 def slots_of(support, n_slots):

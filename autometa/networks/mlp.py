@@ -56,11 +56,7 @@ class MLP(PlainNetwork):
         return params
 
     n_layers = property(lambda self: len(self.widths) - 1)
-
-    @property
-    def multiplied(self):
-        """Weights that are used once, as ``rows @ weight``."""
-        return tuple(f"layer{i}" for i in range(self.n_layers))
+    multiplied = property(lambda self: tuple(f"layer{i}" for i in range(self.n_layers)))
 
     def _start(self, X):
         return X.flatten(1)

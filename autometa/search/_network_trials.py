@@ -29,6 +29,8 @@ class NetworkTrials:
     proposals : FamilyProposals
     prefix : str
         In front of the names of the hyperparameters.
+    first : NetworkModel, default=None
+        As proposed for the first fold, where it is there: what can be tried in hardly any time.
     """
 
     family = NAME
@@ -46,6 +48,7 @@ class NetworkTrials:
         device,
         proposals,
         prefix="",
+        first=None,
     ):
         self.task, self.folds, self.study = task, folds, study
         self.library, self.pace = library, pace
@@ -53,19 +56,25 @@ class NetworkTrials:
         self._space = space(is_regression=task.is_regression)
         self.proposals = proposals
         self._prefix, self._most = prefix, GROUP_SIZES.get(device.partition(":")[0], 8)
-        self._proposed = None  # the same for all groups
+        self._first, self._proposed = first, None  # the same for all groups
         self.n_trials = 0
 
     def may_start(self):
         """Whether there is time for a group; beside other families, for proposals at least."""
-        is_first_beside_others = self._prefix and not self.n_trials
-        options = {"fewest_steps": 0} if is_first_beside_others else {}
-        return self.pace.may_start(len(self.folds.train_weight), **options)
+        options = {"fewest_steps": 0} if self._prefix and not self.n_trials else {}
+        return self.pace.may_start(len(self.folds.train_weight), **options) or self._may_take_first
+
+    @property
+    def _may_take_first(self):
+        """Whether the proposal that is there can be tried as it is."""
+        is_of_all_folds = self._first is not None and len(self.folds.train_weight) == 1
+        return is_of_all_folds and not self.n_trials and self.pace.may_predict()
 
     def run(self, n_most):
         """Run a group of at most so many trials; return the frozen trials told."""
         n_folds, prefix = len(self.folds.train_weight), self._prefix
         n_asked = int(min(self._most, n_most, self.pace.group_size(n_folds)))
+        takes_first = not self.pace.may_start(n_folds) and self._may_take_first
         for _ in range(n_asked):
             proposed = self.proposals.next()
             if proposed is not None:
@@ -76,19 +85,12 @@ class NetworkTrials:
         configs = [read_trial(trial, prefix) for trial in group.trials]
         self.pace.group_starts(n_asked * n_folds)
         try:
-            if self._proposed is None:
-                weight = self.folds.train_weight
-                self._proposed = propose_weights(self.task, weight, **self._common)
-            evaluate_group(
-                self.task,
-                self.folds,
-                configs,
-                scorer=self.library.scorer,
-                may_go_on=self.pace.may_go_on,
-                report=group.report,
-                proposed=self._proposed,
-                **self._common,
-            )
+            if takes_first:
+                scorer = self.library.scorer
+                predictions = self._first.predict(scorer.X[0])[None, None]
+                group.report([0], 0, scorer.scores(predictions), predictions)
+            else:
+                self._evaluate(configs, group)
         finally:
             told, candidates = group.tell(self.study)
             self.n_trials += n_asked
@@ -101,6 +103,21 @@ class NetworkTrials:
                 score, number = frozen.value, frozen.number
                 self.library.add(Candidate(NAME, config, score, prediction, number, n_steps))
         return told
+
+    def _evaluate(self, configs, group):
+        if self._proposed is None:
+            weight = self.folds.train_weight
+            self._proposed = propose_weights(self.task, weight, first=self._first, **self._common)
+        evaluate_group(
+            self.task,
+            self.folds,
+            configs,
+            scorer=self.library.scorer,
+            may_go_on=self.pace.may_go_on,
+            report=group.report,
+            proposed=self._proposed,
+            **self._common,
+        )
 
 
 def best_network(study):

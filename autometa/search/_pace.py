@@ -55,6 +55,8 @@ class Pace:
     read_s : float
         Seconds that reading the labelled rows took, so that a network can predict; what a
         fold's predictions and a step take is guessed from it.
+    n_proposed : int
+        Folds whose weights are there already: the first, or none.
     is_alone : bool
         Whether the adapted network is the only family.
     memory : Memory, optional
@@ -75,6 +77,7 @@ class Pace:
         n_rows=1,
         propose_s=0.0,
         read_s=0.0,
+        n_proposed=0,
         is_alone=True,
         memory=None,
     ):
@@ -82,7 +85,7 @@ class Pace:
         self.memory = Memory(None) if memory is None else memory
         self._group_share = 1.0 if is_alone else GROUP_SHARE
         self._group_end_s = math.inf
-        self.propose_s, self.read_s = propose_s, read_s
+        self.propose_s, self.read_s, self._n_proposed = propose_s, read_s, n_proposed
         self.predict_s = PREDICTING_OF_READING * read_s
         share = min(n_rows, MAX_STEP_ROWS) / n_rows
         self.step_s = STEP_OF_READING * share**2 * read_s
@@ -114,7 +117,7 @@ class Pace:
         return Folds(folds.train_weight[:n_folds], folds.valid_weight[:n_folds])
 
     def _may_try(self, n_folds, n_steps):
-        needed_s = n_folds * self._trial_s(n_steps) + self._refit_s(n_steps, 1)
+        needed_s = self._trial_s(n_steps, n_folds) + self._refit_s(n_steps, 1)
         return self._fits(needed_s, self._group_share)
 
     def may_start(self, n_folds, fewest_steps=FEWEST_STEPS):
@@ -126,7 +129,11 @@ class Pace:
         best = self._best_n_steps or 0
         n_steps = max(fewest_steps, best // 2)  # fewer would hardly beat the best
         refit_s = self._refit_s(max(n_steps, best), self._n_reserved)
-        return self._fits(n_folds * self._trial_s(n_steps) + refit_s, self._group_share)
+        return self._fits(self._trial_s(n_steps, n_folds) + refit_s, self._group_share)
+
+    def may_predict(self):
+        """Whether a fold's predictions of a network that is there fit."""
+        return self.is_free or self._fits(self.predict_s)
 
     def group_size(self, n_folds):
         """Trials that may share a group: the first stands alone, so that a result comes early."""
@@ -134,7 +141,7 @@ class Pace:
             return math.inf
         if self._best_n_steps is None:
             return 1
-        trial_s = n_folds * self._trial_s(2 * DEFAULT_CONFIG["n_steps"])
+        trial_s = self._trial_s(2 * DEFAULT_CONFIG["n_steps"], n_folds)
         return max(1, int(self._group_share * self.deadline.left_s / 4 / max(trial_s, 1e-9)))
 
     def group_starts(self, n_networks):
@@ -149,7 +156,8 @@ class Pace:
             return
         cost_s = self._cost_s()
         if n_steps == 0:
-            known_s = self.propose_s + self.predict_s
+            n_folds = self._n_networks  # the first trial has its group for itself
+            known_s = self._propose_s(n_folds) / n_folds + self.predict_s
             self.predict_s *= max(cost_s / known_s, 0.8) if known_s else 1.0
             self.propose_s = 0.0  # the weights of all folds are there
         else:
@@ -247,10 +255,15 @@ class Pace:
             n_bags -= 1
         return n_bags
 
-    def _trial_s(self, n_steps):
-        """Seconds of a trial on one fold."""
+    def _trial_s(self, n_steps, n_folds):
+        """Seconds of a trial on all folds."""
         n_reports = sum(step < n_steps for step in REPORT_STEPS) + 1
-        return self.propose_s + n_reports * self.predict_s + n_steps * self.step_s
+        fold_s = n_reports * self.predict_s + n_steps * self.step_s
+        return self._propose_s(n_folds) + n_folds * fold_s
+
+    def _propose_s(self, n_folds):
+        """Seconds of proposing the weights that are not there yet."""
+        return max(0, n_folds - self._n_proposed) * self.propose_s
 
     def _refit_s(self, n_steps, n_bags):
         """Seconds of what has to be fitted on all rows; the proposal is there already."""

@@ -95,6 +95,7 @@ def run_search(
     pace,
     metric,
     initialisation,
+    first=None,
     proposals=None,
     models=None,
     device="cpu",
@@ -115,6 +116,8 @@ def run_search(
         Says what fits into the time left; time for refitting the best is left over.
     metric : Metric
     initialisation : Initialisation
+    first : NetworkModel, default=None
+        As proposed for the first fold, where it is there.
     proposals : sequence of FamilyProposals, default=None
         One for each family, in the order of their first trials; by default the adapted network's.
     models : callable, default=None
@@ -148,7 +151,7 @@ def run_search(
             one.resume()
         if one.family == NAME:
             own = {"initialisation": initialisation, "seed": seed, "device": device}
-            own["prefix"] = "" if is_alone else f"{NAME}."
+            own |= {"prefix": "" if is_alone else f"{NAME}.", "first": first}
             runners.append(NetworkTrials(task, folds, **own, **common))
         else:
             runners.append(TableTrials(models=fold_models, **common))

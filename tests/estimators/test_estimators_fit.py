@@ -426,6 +426,35 @@ def test_any_splitter_of_scikit_learn_deals_the_rows_as_given(
             assert task.y[train].max() < task.y[valid].min()
 
 
+@pytest.mark.parametrize("cls", [AutoMetaClassifier, AutoMetaRegressor])
+def test_with_hardly_any_time_a_proposal_of_a_part_of_the_rows_is_tried_as_it_is(
+    make_model, fake_costs, monkeypatch, cls
+):
+    monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
+    monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", 30)
+    fake_costs(propose_s=0.1, read_s=0.3)
+    searches, search = [], autometa.search.run_search
+    monkeypatch.setattr(
+        autometa.search,
+        "run_search",
+        lambda *given, **options: searches.append((*given, options)) or search(*given, **options),
+    )
+    options = {"families": ["linear", "adapted_network"], "cv": [(range(40), range(40, 60))]}
+    y = Y if cls is AutoMetaClassifier else NUMBERS
+    others = np.concatenate([y[:40], np.roll(y[40:], 1)])
+
+    model, _ = (make_model(None, cls, time_limit=1.0, **options).fit(X, y) for y in (y, others))
+
+    (task, folds, given), (_, _, given_others) = searches
+    trials = [t for t in model.study_.trials if "adapted_network.step_size" in t.params]
+    assert [trial.user_attrs["autometa:n_steps"] for trial in trials] == [0]
+    held_out = np.flatnonzero(folds.valid_weight[0])
+    predicted, again = (g["first"].predict(task.X[held_out]) for g in (given, given_others))
+    expected = given["metric"].score(task.y[held_out], predicted, task.weight[held_out])
+    assert trials[0].value == pytest.approx(expected)
+    np.testing.assert_allclose(again, predicted, rtol=1e-5, err_msg="held-out labels were read")
+
+
 def spy_on_folds(monkeypatch, tasks=None):
     """List the folds of every search, and note its tasks."""
     seen, search = [], autometa.search.run_search

@@ -38,6 +38,19 @@ def test_codes_count_from_the_most_frequent_level(table):
     assert seen_later["c2"].isna().all()
 
 
+def test_plain_codes_are_the_codes_as_numbers(table):
+    table = table.assign(more=list("xyzx"))
+    preparation = TablePreparation("plain_codes").fit(table)
+
+    found, codes = preparation.transform(table), TablePreparation("codes").fit_transform(table)
+
+    is_code = (codes.dtypes == "category").to_numpy()
+    assert preparation.code_columns_ == np.flatnonzero(is_code).tolist() != []
+    for j, name in enumerate(codes):
+        column = codes[name].cat.codes.replace(-1, np.nan) if is_code[j] else codes[name]
+        np.testing.assert_array_equal(found[:, j], column.astype(float))
+
+
 def test_filled_codes_have_no_gaps(table):
     table.loc[1, "kind"] = None
     found = TablePreparation("filled_codes").fit_transform(table.assign(more=list("xyzx")))

@@ -74,6 +74,16 @@ def test_beside_others_a_network_without_time_leaves_them_all_folds(make_pace, l
     assert len(folds.train_weight) == n_folds
 
 
+def test_weights_that_are_there_are_not_paid_for_again(make_pace):
+    costs = {"propose_s": 5.0, "read_s": 0.1}
+
+    n_folds = [
+        len(make_pace(60, n_proposed=n, **costs).few_enough(FOLDS).train_weight) for n in (0, 1)
+    ]
+
+    assert n_folds[1] == n_folds[0] + 1
+
+
 def test_a_fit_that_was_stopped_does_not_make_the_next_seem_cheap():
     pace = Pace(Deadline(100.0))
     pace._fold_s["lightgbm"] = 8.0
