@@ -205,7 +205,7 @@ def _omniglot(n_ways, n_shots):
         batch_size=16 if is_large else 32,
         n_query=n_shots,
         n_test_query=n_shots,
-        network={"init_std": 0.01},
+        network={"init_std": 0.01, "shared_shift": True},
         learner=step,
         test={"n_inner_steps": 5 if is_large else 3},
     )

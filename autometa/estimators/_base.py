@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import numbers
 import warnings
 from contextlib import contextmanager
 from functools import partial
@@ -125,8 +126,8 @@ class AutoMetaEstimator(BaseEstimator):
         )
         with torch_threads(self.n_jobs, may_be_fewer=deadline.seconds is not None):
             _pay_for_first_use(initialisation)
-            pace, first = self._propose(task, folds, initialisation, deadline, memory)
-            self._search(task, given, rows, folds, initialisation, metric, pace, first, rng)
+            pace = self._propose(task, folds, initialisation, deadline, memory)
+            self._search(task, given, rows, folds, rng, initialisation, metric, pace)
             if self.infer_limit is not None:
                 warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
 
@@ -183,27 +184,28 @@ class AutoMetaEstimator(BaseEstimator):
                 f"memory_limit={self.memory_limit:g}. Raise it, or give fewer rows or columns."
             )
 
-    def _propose(self, task, folds, initialisation, deadline, memory):
-        """Make what there is to predict with from here on, whatever happens to the search.
+    def _is_of_first_fold(self, task, folds):
+        """Whether the proposal reads what the first fold trains on, and no other rows.
 
-        Of large tables the proposal reads a part of the rows: those that the first fold trains on,
-        so that the others can tell how good it is.
-
-        Returns
-        -------
-        pace : Pace
-        first : NetworkModel or None
-            It, where it has not seen the rows that the first fold holds out.
+        Of a large table it reads a part of the rows anyway, and the others can tell how good it is.
+        A user's splits may be ordered in time, so that the first has the oldest rows only.
         """
+        from autometa.families.adapted_network import context_rows
+
+        is_drawn = self.cv is None or isinstance(self.cv, numbers.Number)
+        n_rows = (folds.train_weight[0] > 0).sum()
+        return is_drawn and self.n_trials != 0 and n_rows >= context_rows(task)
+
+    def _propose(self, task, folds, initialisation, deadline, memory):
+        """Make what there is to predict with from here on, whatever happens to the search."""
         from autometa._device import find_device
         from autometa.families.adapted_network import context_rows, make_model, propose_weights
         from autometa.search import Pace
 
         laps = [deadline.elapsed_s]
         options = {"device": find_device(self.device)}
-        read = folds.train_weight[0]
-        is_part = self.n_trials != 0 and (read > 0).sum() >= context_rows(task)
-        read = read if is_part else task.weight
+        is_of_first = self._is_of_first_fold(task, folds)
+        read = folds.train_weight[0] if is_of_first else task.weight
         [weights] = propose_weights(task, read[None], initialisation, **options)
         laps.append(deadline.elapsed_s)
         model = make_model(task, weights, read)
@@ -215,18 +217,17 @@ class AutoMetaEstimator(BaseEstimator):
             deadline = deadline.earlier(min(1.0, TIMING_SHARE * deadline.left_s))
         costs = {"propose_s": float(propose_s), "read_s": float(read_s), "memory": memory}
         costs["is_alone"] = find_families(self.families) == ("adapted_network",)
-        pace = Pace(
-            deadline, n_bags=N_BAGS, n_rows=context_rows(task), n_proposed=int(is_part), **costs
-        )
-        return pace, model if is_part else None
+        costs["n_proposed"] = int(is_of_first)
+        return Pace(deadline, n_bags=N_BAGS, n_rows=context_rows(task), **costs)
 
-    def _search(self, task, given, rows, folds, initialisation, metric, pace, first, rng):
+    def _search(self, task, given, rows, folds, rng, initialisation, metric, pace):
         """Search the configurations of the adaptation, and adapt all rows by the best."""
         from autometa._device import find_device
         from autometa.evaluation import FoldModels
         from autometa.families.adapted_network import NAME, context_rows
         from autometa.search import open_study, run_search
 
+        first = self._model_.networks[0][1] if self._is_of_first_fold(task, folds) else None
         families = find_families(self.families)
         if self.families == "auto" and task.reading_share < 1 and len(task.y) > context_rows(task):
             # hardly any time: the network would see a part of the rows, and take longer
@@ -331,7 +332,7 @@ class AutoMetaEstimator(BaseEstimator):
                 self._task_ = None
             return self._metafeatures_
 
-        knowledge = find_evaluations(self.knowledge) if self.n_trials != 0 else None
+        knowledge = find_evaluations(self.knowledge)
         kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}
         kind["deadline"] = deadline
         return [FamilyProposals(family, knowledge, describe, **kind) for family in families]

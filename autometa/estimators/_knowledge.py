@@ -31,15 +31,18 @@ def find_initialisation(knowledge):
 
 
 def find_evaluations(knowledge):
-    """Return the evaluations beside the initialisation that ``knowledge`` names, or None."""
+    """Return a function that gives the evaluations beside the initialisation that is named.
+
+    It gives None where there are none. Those that ship are read when they are asked for.
+    """
     from autometa.knowledge import Knowledge
 
     if isinstance(knowledge, str) and knowledge == "default":
-        return Knowledge.default()
-    if isinstance(knowledge, (str, os.PathLike)):
-        folder = Path(knowledge) / "evaluations"
-        return Knowledge.load(folder) if folder.is_dir() else None
-    return None
+        return Knowledge.default
+    found = None
+    if isinstance(knowledge, (str, os.PathLike)) and (Path(knowledge) / "evaluations").is_dir():
+        found = Knowledge.load(Path(knowledge) / "evaluations")
+    return lambda: found
 
 
 def check_known_task(task, initialisation, on_known_task):

@@ -8,8 +8,9 @@ import numpy as np
 from autometa._device import is_out_of_memory
 from autometa.families import NetworkRun
 
-#: Rows that a fold's score is measured on; more would cost time and change little.
-MAX_VALID_ROWS = 4_096
+#: Rows that a fold's score is measured on at most, as many of them as there is time for, and no
+#: fewer; more would cost time and change little.
+MAX_VALID_ROWS, FEWEST_VALID_ROWS = 4_096, 512
 
 
 class FoldScorer:
@@ -29,7 +30,8 @@ class FoldScorer:
 
     def __init__(self, task, folds, metric):
         self.metric = metric
-        rows = [_valid_rows(weight) for weight in folds.valid_weight]
+        most = max(FEWEST_VALID_ROWS, round(task.reading_share * MAX_VALID_ROWS))
+        rows = [_valid_rows(weight, min(most, MAX_VALID_ROWS)) for weight in folds.valid_weight]
         self._sizes = [len(r) for r in rows]
         self.rows = np.stack([np.resize(r, max(self._sizes)) for r in rows])
         self._cells, self._total_weight = task.X, task.weight.sum()
@@ -171,8 +173,8 @@ def _report_due(run, scorer, report):
     return is_pruned
 
 
-def _valid_rows(weight):
+def _valid_rows(weight, most):
     rows = np.flatnonzero(weight > 0)
-    if len(rows) <= MAX_VALID_ROWS:
+    if len(rows) <= most:
         return rows
-    return np.sort(np.random.default_rng(0).permutation(rows)[:MAX_VALID_ROWS])
+    return np.sort(np.random.default_rng(0).permutation(rows)[:most])

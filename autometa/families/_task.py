@@ -20,7 +20,8 @@ class EncodedTask:
     n_classes : int or None
         None for regression.
     reading_share : float
-        Of what a network reads at most of a large table, what there is time for; up to 1.
+        Of what a network reads at most of a large table, and of what trials are scored on, what
+        there is time for; up to 1.
     """
 
     X: np.ndarray

@@ -29,6 +29,8 @@ class PlainNetwork:
         Standard deviation of the first values of matrices, which are normal and cut at two of
         them; None draws them as torch does, by the number of inputs. Below a normalisation it says
         how far a step of a given size goes: MAML's code has 0.01.
+    shared_shift : bool
+        Normalise without gains, and with shifts that steps do not move, as MAML's code does.
 
     Attributes
     ----------
@@ -47,13 +49,13 @@ class PlainNetwork:
     reads_tables = False
     n_features: int
 
-    def __init__(self, *, n_slots, head, norm, transductive, init_std):
+    def __init__(self, *, n_slots, head, norm, transductive, init_std, shared_shift):
         if head not in (*HEADS, None):
             raise InvalidInputError(f"head must be one of {[*HEADS, None]}, got {head!r}.")
         if n_slots < 1:
             raise InvalidInputError(f"n_slots must be >= 1, got {n_slots}.")
         self.n_slots, self.head, self.norm, self.transductive = n_slots, head, norm, transductive
-        self.init_std = init_std
+        self.init_std, self.shared_shift = init_std, shared_shift
         params = self.init_params(0)  # here, since nothing may be drawn under vmap
         self.element_shapes = {name: tuple(param.shape) for name, param in params.items()}
 
@@ -73,14 +75,15 @@ class PlainNetwork:
 
     @property
     def adapted(self):
-        return tuple(self.element_shapes)
+        shared = "_shift" if self.shared_shift else ()
+        return tuple(name for name in self.element_shapes if not name.endswith(shared))
 
     def propose(self, params, support, *, is_regression):
         """Return the weights to start from: the parameters, with a head column for each class.
 
         Where ``support`` has ``slots`` (n_slots,), they say which column each class gets.
         """
-        weights = {name: params[name] for name in self.adapted}
+        weights = {name: params[name] for name in self.element_shapes if name in params}
         if not self.head:
             return weights
         n_outputs = support["target"].shape[-1]
@@ -156,7 +159,8 @@ class PlainNetwork:
     def _norm_params(self, name, n_channels):
         if not self.norm:
             return {}
-        return {f"{name}_gain": torch.ones(n_channels), f"{name}_shift": torch.zeros(n_channels)}
+        shift = {f"{name}_shift": torch.zeros(n_channels)}
+        return shift if self.shared_shift else {f"{name}_gain": torch.ones(n_channels), **shift}
 
     def _normalise(self, hidden, weight, weights, name):
         """Give every channel mean 0 and variance 1 over rows (by weight) and positions."""
@@ -171,8 +175,10 @@ class PlainNetwork:
 
         centred = hidden - mean(hidden)
         shape = (1, -1, *[1] * len(positions))
-        gain, shift = (weights[f"{name}_{part}"].view(shape) for part in ("gain", "shift"))
-        return centred * (gain * (mean(centred.square()) + 1e-5).rsqrt()) + shift
+        factor = (mean(centred.square()) + 1e-5).rsqrt()
+        if not self.shared_shift:
+            factor = factor * weights[f"{name}_gain"].view(shape)
+        return centred * factor + weights[f"{name}_shift"].view(shape)
 
 
 def slots_of(support, n_slots):

@@ -16,7 +16,7 @@ class Convolutional(PlainNetwork):
     pooling : bool
         Halve the image by 2x2 max-pooling after every block, as Vinyals et al. and Snell et al.
         do; else by a stride of 2, as MAML does on Omniglot.
-    n_slots, head, norm, transductive, init_std
+    n_slots, head, norm, transductive, init_std, shared_shift
         See :class:`~autometa.networks._plain.PlainNetwork`. Convolutions have no bias of their
         own where normalisation would take it away.
 
@@ -48,6 +48,7 @@ class Convolutional(PlainNetwork):
         norm=True,
         transductive=True,
         init_std=None,
+        shared_shift=False,
     ):
         self.n_filters, self.n_blocks, self.n_channels = n_filters, n_blocks, n_channels
         self.pooling = pooling
@@ -58,7 +59,12 @@ class Convolutional(PlainNetwork):
             raise ValueError(f"{n_blocks} blocks leave nothing of an image of size {image_size}")
         self.n_features = n_filters * size**2 if pooling else n_filters
         super().__init__(
-            n_slots=n_slots, head=head, norm=norm, transductive=transductive, init_std=init_std
+            n_slots=n_slots,
+            head=head,
+            norm=norm,
+            transductive=transductive,
+            init_std=init_std,
+            shared_shift=shared_shift,
         )
 
     def _init_layers(self, generator):

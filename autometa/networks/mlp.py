@@ -14,7 +14,7 @@ class MLP(PlainNetwork):
     hidden : sequence of int
         Widths; MAML's are the default for Omniglot, and ``(40, 40)`` without ``norm`` for
         sinusoids.
-    n_slots, head, norm, transductive, init_std
+    n_slots, head, norm, transductive, init_std, shared_shift
         See :class:`~autometa.networks._plain.PlainNetwork`. A layer with batch normalisation has
         no bias of its own, since the normalisation would take it away.
 
@@ -39,11 +39,17 @@ class MLP(PlainNetwork):
         norm=True,
         transductive=True,
         init_std=None,
+        shared_shift=False,
     ):
         self.widths = (n_inputs, *hidden)
         self.n_features = self.widths[-1]
         super().__init__(
-            n_slots=n_slots, head=head, norm=norm, transductive=transductive, init_std=init_std
+            n_slots=n_slots,
+            head=head,
+            norm=norm,
+            transductive=transductive,
+            init_std=init_std,
+            shared_shift=shared_shift,
         )
 
     def _init_layers(self, generator):

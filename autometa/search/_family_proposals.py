@@ -32,8 +32,9 @@ class FamilyProposals:
     Parameters
     ----------
     family : str or Family
-    knowledge : Knowledge or None
-        What it does not hold is tried by the library's defaults.
+    find_knowledge : callable, default=None
+        Returns a Knowledge or None; asked where not the library's defaults are tried first. What it
+        does not hold is tried by these.
     metafeatures : callable
         Returns those of the table; asked where a surrogate is to be conditioned on them.
     is_regression : bool
@@ -51,7 +52,14 @@ class FamilyProposals:
     """
 
     def __init__(
-        self, family, knowledge=None, metafeatures=None, *, is_regression, n_rows, deadline=None
+        self,
+        family,
+        find_knowledge=None,
+        metafeatures=None,
+        *,
+        is_regression,
+        n_rows,
+        deadline=None,
     ):
         self.source = family
         self.family, self.proposed = find_family(family).NAME, []
@@ -61,10 +69,8 @@ class FamilyProposals:
             self._default = first_config(n_rows, is_regression=is_regression)
         else:
             self._default = default_config(family, is_regression=is_regression)
-        self._knowledge = None
-        if knowledge is not None and self.family in knowledge.families:
-            self._knowledge = knowledge
-        self._metafeatures, self._is_regression = metafeatures, is_regression
+        self._find_knowledge, self._metafeatures = find_knowledge, metafeatures
+        self._is_regression = is_regression
         self._deadline, self._n_rows = deadline, n_rows
 
     def first(self):
@@ -77,8 +83,9 @@ class FamilyProposals:
 
     def next(self):
         """Return a configuration with the user attributes of its trial, or None for no more."""
-        self._start()
         n_before = len(self.proposed)
+        if n_before or self._default is None or not self._defaults_come_first:
+            self._start()
         if n_before == self._default_at or self._search is None:
             config, self._default = self._default, None
             attributes = {ORIGIN: "default"}
@@ -91,19 +98,32 @@ class FamilyProposals:
         self.proposed.append({"family": self.family, **config})
         return config, attributes
 
+    @property
+    def _is_limited(self):
+        return self._deadline is not None and self._deadline.seconds is not None
+
+    @property
+    def _is_short(self):
+        return self._is_limited and self._deadline.left_s < MIN_SECONDS
+
+    @property
+    def _defaults_come_first(self):
+        return self._is_short or self._n_rows > KNOWN_ROWS
+
     def _start(self):
         """Start the search by knowledge, once, as the time left allows."""
-        if self._knowledge is None:
+        if self._find_knowledge is None:
             return
-        is_limited = self._deadline is not None and self._deadline.seconds is not None
-        is_short = is_limited and self._deadline.left_s < MIN_SECONDS
-        self._default_at = 0 if is_short or self._n_rows > KNOWN_ROWS else 1
-        make, options = PortfolioProposer if is_short else SurrogateProposer, {}
-        if is_limited and not is_short:
+        knowledge, self._find_knowledge = self._find_knowledge(), None
+        if knowledge is None or self.family not in knowledge.families:
+            return
+        is_short, options = self._is_short, {}
+        self._default_at = 0 if self._defaults_come_first else 1
+        make = PortfolioProposer if is_short else SurrogateProposer
+        if self._is_limited and not is_short:
             options["cost_exponent"] = COST_EXPONENT
-        proposer = find_proposer(self._knowledge, self.family, self._is_regression, make, **options)
+        proposer = find_proposer(knowledge, self.family, self._is_regression, make, **options)
         self._search = proposer.start(None if is_short else self._metafeatures())
-        self._knowledge = None
 
     def _draw(self):
         sampler = optuna.samplers.RandomSampler(seed=0)

@@ -23,6 +23,7 @@ from sklearn.model_selection import (
 import autometa.search
 from autometa import AutoMetaClassifier, AutoMetaRegressor
 from autometa.exceptions import FewerRowsWarning, InvalidInputError
+from autometa.families import adapted_network
 
 X, Y = make_classification(60, 5, n_informative=3, n_classes=3, random_state=0)
 X_NUMBERS, NUMBERS = make_regression(60, 5, noise=1.0, random_state=0)
@@ -433,26 +434,35 @@ def test_with_hardly_any_time_a_proposal_of_a_part_of_the_rows_is_tried_as_it_is
     monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
     monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", 30)
     fake_costs(propose_s=0.1, read_s=0.3)
-    searches, search = [], autometa.search.run_search
-    monkeypatch.setattr(
-        autometa.search,
-        "run_search",
-        lambda *given, **options: searches.append((*given, options)) or search(*given, **options),
-    )
-    options = {"families": ["linear", "adapted_network"], "cv": [(range(40), range(40, 60))]}
-    y = Y if cls is AutoMetaClassifier else NUMBERS
-    others = np.concatenate([y[:40], np.roll(y[40:], 1)])
+    seen = {}
+    spy(monkeypatch, autometa.search, "run_search", seen)
+    spy(monkeypatch, adapted_network, "propose_weights", seen)
+    spy(monkeypatch, adapted_network, "make_model", seen)
 
-    model, _ = (make_model(None, cls, time_limit=1.0, **options).fit(X, y) for y in (y, others))
+    model = make_model(
+        None, cls, time_limit=1.0, cv=None, families=["linear", "adapted_network"]
+    ).fit(X, Y if cls is AutoMetaClassifier else NUMBERS)
 
-    (task, folds, given), (_, _, given_others) = searches
     trials = [t for t in model.study_.trials if "adapted_network.step_size" in t.params]
     assert [trial.user_attrs["autometa:n_steps"] for trial in trials] == [0]
+    (task, folds), given = seen["run_search"]
     held_out = np.flatnonzero(folds.valid_weight[0])
-    predicted, again = (g["first"].predict(task.X[held_out]) for g in (given, given_others))
+    predicted = given["first"].predict(task.X[held_out])
     expected = given["metric"].score(task.y[held_out], predicted, task.weight[held_out])
     assert trials[0].value == pytest.approx(expected)
-    np.testing.assert_allclose(again, predicted, rtol=1e-5, err_msg="held-out labels were read")
+    assert not seen["propose_weights"][0][1][:, held_out].any(), "it has not seen them"
+    assert not seen["make_model"][0][2][held_out].any()
+
+
+def spy(monkeypatch, module, name, seen):
+    """Note the arguments of the first call of a function."""
+    function = getattr(module, name)
+
+    def call(*given, **options):
+        seen.setdefault(name, (given, options))
+        return function(*given, **options)
+
+    monkeypatch.setattr(module, name, call)
 
 
 def spy_on_folds(monkeypatch, tasks=None):

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from autometa.episodes import make_array_rows
 from autometa.exceptions import InvalidInputError
+from autometa.metalearners import MAML
 from autometa.networks import MLP, NETWORKS, Convolutional, make_network
 
 
@@ -50,6 +51,32 @@ def test_the_convolutional_network_is_that_of_torchs_layers(pooling):
     expected = expected.flatten(1) if pooling else expected.mean((2, 3))
     torch.testing.assert_close(found, expected)
     assert found.shape == (7, network.n_features)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "convolutional"])
+def test_with_shared_shifts_there_are_no_gains_and_steps_leave_the_shifts(kind):
+    network = make_network({"kind": kind, "shared_shift": True}, default_kind="mlp")
+    learner = MAML(network={"kind": kind, "shared_shift": True, "n_slots": 5}, step_size=0.4)
+    params, support = learner.init_params(0), rows_of(5, (1, 28, 28), 5).copy()
+    shifts = [name for name in network.element_shapes if name.endswith("_shift")]
+    params |= {name: params[name] + 0.5 for name in shifts}
+
+    adapted = learner.adapt(params, support, is_regression=False)
+
+    assert shifts and not any(name.endswith("_gain") for name in network.element_shapes)
+    for name, weight in adapted.items():
+        assert torch.equal(weight, params[name]) == (name in shifts), name
+    first = network.embed(params, support)
+    params[shifts[-1]] = torch.ones_like(params[shifts[-1]])
+    assert not torch.equal(network.embed(params, support), first)
+
+
+def test_first_values_have_the_deviation_asked_for():
+    params = MLP(init_std=0.01).init_params(0)
+
+    for name in ("layer0", "layer1", "head"):
+        assert 0.0075 < params[name].std() < 0.0095, "0.01 but for what is cut"
+        assert params[name].abs().max() <= 0.02
 
 
 def test_without_normalisation_layers_have_biases():

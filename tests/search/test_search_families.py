@@ -37,7 +37,7 @@ def search_families(search, make_encoded_task, make_thirds):
         thirds = make_thirds(task)
         folds = Folds(thirds.train_weight[:n_folds], thirds.valid_weight[:n_folds])
         options["folds"] = folds
-        proposals = [FamilyProposals(name, knowledge, dict, **kind) for name in families]
+        proposals = [FamilyProposals(name, lambda: knowledge, dict, **kind) for name in families]
         models = partial(FoldModels, frame, task, folds, seed=0, n_threads=1)
         return search(n_trials, n_classes=n_classes, proposals=proposals, models=models, **options)
 
@@ -239,7 +239,7 @@ def test_a_cheap_configuration_comes_first_where_time_is_limited():
     knowledge, first = Knowledge.from_evaluations(scores, None), {}
     for seconds in (None, 60):
         kind = {"is_regression": False, "n_rows": 100, "deadline": Deadline(seconds)}
-        config, _ = FamilyProposals("knn", knowledge, dict, **kind).next()
+        config, _ = FamilyProposals("knn", lambda: knowledge, dict, **kind).next()
         first[seconds] = config["n_neighbors"]
 
     assert first[None] == 7 and first[60] <= 3
@@ -261,7 +261,7 @@ def test_knowledge_is_asked_when_a_family_has_its_turn(seconds, is_asked):
         return {}
 
     kind = {"is_regression": False, "n_rows": 100, "deadline": Deadline(seconds)}
-    proposals = FamilyProposals("linear", Knowledge.default(), describe, **kind)
+    proposals = FamilyProposals("linear", Knowledge.default, describe, **kind)
 
     assert proposals.first()["family"] == "linear" and not asked
     proposals.next()

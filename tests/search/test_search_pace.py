@@ -75,7 +75,7 @@ def test_beside_others_a_network_without_time_leaves_them_all_folds(make_pace, l
 
 
 def test_weights_that_are_there_are_not_paid_for_again(make_pace):
-    costs = {"propose_s": 5.0, "read_s": 0.1}
+    costs = {"propose_s": 15.0, "read_s": 0.1}
 
     n_folds = [
         len(make_pace(60, n_proposed=n, **costs).few_enough(FOLDS).train_weight) for n in (0, 1)
