@@ -105,14 +105,14 @@ class Pace:
         """Take the first of the folds: as many as let a first trial of the network end.
 
         One at least; beside other families, all where not even one fits that ends with the
-        weights as proposed.
+        weights as proposed, unless those are there: what they predict is soon known.
         """
         if self.is_free:
             return folds
         n_folds, n_steps = len(folds.train_weight), DEFAULT_CONFIG["n_steps"]
         while n_folds > 1 and not self._may_try(n_folds, n_steps):
             n_folds -= 1
-        if not (self.is_alone or self._may_try(n_folds, 0)):
+        if not (self.is_alone or self._n_proposed or self._may_try(n_folds, 0)):
             return folds
         return Folds(folds.train_weight[:n_folds], folds.valid_weight[:n_folds])
 

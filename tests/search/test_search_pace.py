@@ -84,6 +84,12 @@ def test_weights_that_are_there_are_not_paid_for_again(make_pace):
     assert n_folds[1] == n_folds[0] + 1
 
 
+def test_beside_others_a_proposal_that_is_there_is_tried_on_its_fold(make_pace):
+    folds = make_pace(1, is_alone=False, n_proposed=1).few_enough(FOLDS)
+
+    assert len(folds.train_weight) == 1
+
+
 def test_a_fit_that_was_stopped_does_not_make_the_next_seem_cheap():
     pace = Pace(Deadline(100.0))
     pace._fold_s["lightgbm"] = 8.0
