@@ -116,7 +116,7 @@ class TableModel(BaseEstimator):
             self.model_ = blank.fit(Z, y, **options)
             return self
         if self.fit_options is not None:
-            options |= self.fit_options(Z, self.preparation_)
+            options |= self.fit_options(Z, getattr(self, "preparation_", self.preparation))
         with threadpool_limits(self.n_threads), warnings.catch_warnings():
             # Capped iterations are meant: time is bounded, and the score says whether it pays.
             warnings.simplefilter("ignore", ConvergenceWarning)
