@@ -75,7 +75,7 @@ class TableEvaluator:
         found = find_family(family)
         options = {"is_regression": self.table.is_regression, "seed": self.seed}
         model = found.make(config, **options, n_threads=self.n_threads)
-        Z = self._prepare(model.preparation)
+        model.preparation_, Z = self._prepare(model.preparation)
         steps = [step for step in found.REPORT_STEPS if step < (model.n_steps or 0)]
         steps.append(model.n_steps)
         values, fit_s, predict_s = [], 0.0, 0.0
@@ -106,7 +106,7 @@ class TableEvaluator:
     def _prepare(self, preparation):
         key = repr(preparation)
         if key not in self._prepared:
-            self._prepared[key] = preparation.fit_transform(self.table.X)
+            self._prepared[key] = preparation, preparation.fit_transform(self.table.X)
         return self._prepared[key]
 
     def _score(self, model, prediction, rows, weight):

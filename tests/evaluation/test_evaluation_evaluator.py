@@ -5,7 +5,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 
 from autometa.evaluation import TableEvaluator, TableFolds
-from autometa.families import FAMILIES, Folds, TablePreparation
+from autometa.families import EXTRAS, FAMILIES, Folds, TablePreparation
 from autometa.tasks import task_from_arrays
 
 
@@ -45,6 +45,19 @@ def test_points_are_means_of_metrics_over_the_folds(make_table):
     assert point["score"] == pytest.approx(-np.mean(losses))
     assert point["accuracy"] == pytest.approx(np.mean(accuracies))
     assert point["step"] is None and point["cost_s"] > 0
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "adapted_network"])
+def test_all_configurations_of_a_table_are_fitted_on_what_the_first_has_prepared(
+    make_table, family
+):
+    if family in EXTRAS:
+        pytest.importorskip(family)
+    evaluator = TableEvaluator(make_table())
+
+    curves = [curve for config in ({}, {}) for curve in evaluator.evaluate(family, [config])]
+
+    assert curves[0][-1]["score"] == curves[1][-1]["score"]
 
 
 def test_curves_of_numbers_are_in_standard_deviations(make_table):
