@@ -75,3 +75,11 @@ class InferLimitWarning(UserWarning):
 
 class SpaceWarning(UserWarning):
     """A configuration was changed to fit a search space; the message says how."""
+
+
+class UnknownSpaceWarning(UserWarning):
+    """What is tuned is not what is known of the family; the message says which names are."""
+
+
+class OtherKindWarning(UserWarning):
+    """Only tasks of the other kind, classes or numbers, are known of the family."""

@@ -18,7 +18,7 @@ _LOG_RATIO = 20  # a range this wide, centred in logarithms rather than plainly,
 
 
 def is_missing(value):
-    """Tell whether a hyperparameter is inactive: None or NaN.
+    """Tell whether a value is None or NaN, which is how a hyperparameter is inactive.
 
     Examples
     --------
@@ -26,6 +26,20 @@ def is_missing(value):
     (True, True, False)
     """
     return value is None or value is pd.NA or bool(value != value)
+
+
+def is_inactive(value, distribution):
+    """Tell whether a hyperparameter is inactive; where None is a category, None and NaN mean that.
+
+    Examples
+    --------
+    >>> is_inactive(None, FloatDistribution(0.0, 1.0))
+    True
+    >>> is_inactive(None, CategoricalDistribution(["sqrt", None]))
+    False
+    """
+    is_category = isinstance(distribution, CategoricalDistribution) and None in distribution.choices
+    return is_missing(value) and not is_category
 
 
 def plain_value(value):
@@ -146,6 +160,8 @@ def default_value(distribution):
 def closest_value(value, distribution):
     """Find the value of a distribution that comes closest.
 
+    Among categories that are numbers, that is the nearest, by ratio where all are positive.
+
     Raises
     ------
     LookupError
@@ -158,12 +174,14 @@ def closest_value(value, distribution):
     (30, True)
     >>> closest_value(0.37, FloatDistribution(0.0, 1.0, step=0.25))
     0.25
+    >>> closest_value(40, CategoricalDistribution([1, 10, 100, "all"]))
+    100
     """
     value = plain_value(value)
     if isinstance(distribution, CategoricalDistribution):
         place = _place_of(value, distribution)
         if place is None:
-            raise LookupError(f"{value!r} is none of {distribution.choices}")
+            return _nearest_number(value, distribution)
         return distribution.choices[place]
     number = np.nan if isinstance(value, bool) else _as_number(value)
     if np.isnan(number):
@@ -216,12 +234,10 @@ def fit_to_space(config, space, *, defaults=None):
         else:
             value = defaults[name] if name in defaults else default_value(distribution)
             _warn(f"{name!r} is missing and was filled with its default, {value!r}.")
-        if is_missing(value) and not _is_choice(value, distribution):
+        if is_inactive(value, distribution):
             fitted[name] = None
-        elif isinstance(distribution, CategoricalDistribution):
-            fitted[name] = _map_category(name, plain_value(value), distribution)
         else:
-            fitted[name] = _clip(name, plain_value(value), distribution)
+            fitted[name] = _fit_value(name, plain_value(value), distribution, defaults)
     for name in config:
         if name not in space:
             _warn(f"{name!r} is not in the space and was dropped.")
@@ -311,10 +327,10 @@ def _encode_column(values, distribution):
         columns = np.zeros((len(values), len(distribution.choices) + 1))
         places = {}
         for row, value in enumerate(values):
-            if is_missing(value) and not _is_choice(value, distribution):
+            if is_inactive(value, distribution):
                 continue
             columns[row, -1] = 1.0
-            value = plain_value(value)
+            value = None if is_missing(value) else plain_value(value)
             key = (type(value), value)
             if key not in places:
                 places[key] = _place_of(value, distribution)
@@ -357,17 +373,9 @@ def _as_number(value):
         return np.nan
 
 
-def _is_choice(value, distribution):
-    """None may be a category of its own."""
-    return (
-        value is None
-        and isinstance(distribution, CategoricalDistribution)
-        and None in distribution.choices
-    )
-
-
 def _place_of(value, distribution):
     """Find a category, by its text where it is not there as it is."""
+    value = None if is_missing(value) else value
     for place, choice in enumerate(distribution.choices):
         if type(choice) is type(value) and choice == value:
             return place
@@ -376,33 +384,44 @@ def _place_of(value, distribution):
     return texts.index(text) if text in texts else None
 
 
-def _map_category(name, value, distribution):
-    place = _place_of(value, distribution)
-    if place is None:
-        mapped = distribution.choices[0]
-        _warn(f"{name}={value!r} is no known category and was mapped to {mapped!r}.")
-        return mapped
-    mapped = distribution.choices[place]
-    if type(mapped) is not type(value):
-        _warn(f"{name}={value!r} was mapped to the category {mapped!r}.")
-    return mapped
+def _nearest_number(value, distribution):
+    """Find the category that is the nearest number."""
+    choices = [c for c in distribution.choices if _is_number(c) and np.isfinite(c)]
+    if not choices or not _is_number(value):
+        raise LookupError(f"{value!r} is none of {distribution.choices}")
+    candidates = np.array([*choices, value], dtype=float)
+    scaled = np.log(candidates) if (candidates > 0).all() else candidates
+    return choices[int(np.abs(scaled[:-1] - scaled[-1]).argmin())]
 
 
-def _clip(name, value, distribution):
-    number = _as_number(value)
-    if isinstance(value, bool) or np.isnan(number):
-        filled = default_value(distribution)
-        _warn(f"{name}={value!r} is no number and was mapped to the default, {filled!r}.")
-        return filled
-    clipped = min(max(number, distribution.low), distribution.high)
-    if clipped != number:
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _fit_value(name, value, distribution, defaults):
+    """Find the value of a distribution to take in the place of another; a change is warned of."""
+    try:
+        fitted = closest_value(value, distribution)
+    except LookupError:
+        is_category = isinstance(distribution, CategoricalDistribution)
+        what = "known category" if is_category else "number"
+        default = defaults.get(name, default_value(distribution))
+        fitted = (
+            None if is_inactive(default, distribution) else closest_value(default, distribution)
+        )
+        _warn(f"{name}={value!r} is no {what} and was mapped to the default, {fitted!r}.")
+        return fitted
+    if isinstance(distribution, CategoricalDistribution):
+        if type(fitted) is not type(value) or fitted != value:
+            _warn(f"{name}={value!r} was mapped to the category {fitted!r}.")
+    elif not distribution.low <= (number := _as_number(value)) <= distribution.high:
         _warn(
-            f"{name}={value!r} is out of range and was clipped to {clipped!r} "
+            f"{name}={value!r} is out of range and was clipped to {fitted!r} "
             f"({distribution.low} to {distribution.high})."
         )
-    if isinstance(distribution, IntDistribution):
-        return int(round(clipped))
-    return float(clipped)
+    elif fitted != number:
+        _warn(f"{name}={value!r} was rounded to {fitted!r}.")
+    return fitted
 
 
 def _warn(message):

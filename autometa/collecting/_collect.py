@@ -15,7 +15,7 @@ from autometa.collecting._task import check_settings, describe_task, network_opt
 from autometa.evaluation import TableFolds
 from autometa.exceptions import InvalidInputError, InvalidTableError, OpenMLError
 from autometa.families import find_family
-from autometa.tasks import LazyTasks
+from autometa.tasks import LazyTasks, fingerprint
 
 
 def collect(
@@ -69,7 +69,8 @@ def collect(
     Raises
     ------
     InvalidInputError
-        For settings that cannot be, or others than the folder has.
+        For settings that cannot be, or others than the folder has, and for a task whose name is
+        that of another.
 
     Examples
     --------
@@ -145,7 +146,7 @@ class _Work:
             family: {(record["task"], record["config"]) for record in file.records}
             for family, file in files.items()
         }
-        self.described = {record["name"] for record in tasks_file.records}
+        self.described = {record["name"]: record["fingerprint"] for record in tasks_file.records}
         self.names = dict.fromkeys(tasks.names)  # of the tasks read: their own names
         known = [record["source_name"] for record in tasks_file.records]
         names = [record["name"] for record in tasks_file.records]
@@ -193,8 +194,13 @@ class _Work:
                 table = TableFolds.from_task(task, **self.options)
                 described = None
                 if task.name not in self.described:
-                    self.described.add(task.name)
                     described = {**describe_task(task), "source_name": source_name}
+                    self.described[task.name] = described["fingerprint"]
+                elif self.described[task.name] != fingerprint(task.X, task.y).to_dict():
+                    raise InvalidInputError(
+                        f"The folder holds evaluations of another table named {task.name!r}. Give "
+                        "this one another name, or collect into another folder."
+                    )
             design = self.designs[family, table.is_regression]
             yield {
                 "task": task.name,
@@ -269,4 +275,7 @@ def _describe_family(family, network):
 
 def _as_lazy(tasks):
     tasks = list(tasks)
+    names = [task.name for task in tasks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidInputError(f"Several tasks are named {twice[0]!r}. Give each its own name.")
     return LazyTasks([task.name for task in tasks], lambda i: tasks[i])

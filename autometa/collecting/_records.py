@@ -99,6 +99,7 @@ def read_records(path):
 
 
 def _check_same(path, found, wanted):
+    found, wanted = _flat(found), _flat(wanted)
     differing = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
     if differing:
         name = differing[0]
@@ -106,6 +107,15 @@ def _check_same(path, found, wanted):
             f"{path} was collected with another {name} ({_short(found.get(name))} instead of "
             f"{_short(wanted.get(name))}). Collect with the same settings, or into another folder."
         )
+
+
+def _flat(description):
+    """What is described, with the parts of dictionaries apart: so that they can be named."""
+    flat = {}
+    for name, value in description.items():
+        parts = value if isinstance(value, dict) else {"": value}
+        flat |= {f"{name}: {part}" if part else name: v for part, v in parts.items()}
+    return flat
 
 
 def _short(value):

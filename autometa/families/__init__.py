@@ -7,6 +7,7 @@ from autometa.families._configs import (
     drop_inactive,
     library_defaults,
     read_config,
+    suggest_config,
 )
 from autometa.families._network_model import NetworkModel
 from autometa.families._own import Family, check_families
@@ -49,6 +50,7 @@ __all__ = [
     "read_config",
     "space",
     "spread_classes",
+    "suggest_config",
 ]
 
 

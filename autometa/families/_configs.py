@@ -103,6 +103,46 @@ def drop_inactive(config, conditions):
     return {name: value for name, value in config.items() if is_active(name)}
 
 
+def suggest_config(trial, family, *, is_regression):
+    """Ask a trial of a user's study for all hyperparameters of a family that play a part.
+
+    One after another, so that those which need a value of another one are asked for only beside it.
+
+    Parameters
+    ----------
+    trial : optuna.Trial
+    family : str or Family
+    is_regression : bool
+
+    Returns
+    -------
+    dict of str to value
+        In the names of the library.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> trial = optuna.trial.FixedTrial({"kernel": "rbf", "C": 1.0, "gamma": 1.0,
+    ...                                  "scaling": "standardised"})
+    >>> suggest_config(trial, "svm", is_regression=False)
+    {'kernel': 'rbf', 'C': 1.0, 'gamma': 1.0, 'scaling': 'standardised'}
+    """
+    found, config = find_family(family), {}
+    for name, distribution in found.space(is_regression=is_regression).items():
+        if name in drop_inactive({**config, name: None}, found.CONDITIONS):
+            config[name] = _suggest(trial, name, distribution)
+    return config
+
+
+def _suggest(trial, name, distribution):
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    is_float = isinstance(distribution, FloatDistribution)
+    ask = trial.suggest_float if is_float else trial.suggest_int
+    options = {"log": distribution.log, "step": distribution.step}
+    return ask(name, distribution.low, distribution.high, **options)
+
+
 def _is_absent(value, distribution):
     if value is None:  # which may be a choice
         return not (

@@ -4,9 +4,17 @@ import numbers
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import CategoricalDistribution
 
 from autometa.exceptions import InvalidInputError
-from autometa.space import check_space, infer_space
+from autometa.space import (
+    check_space,
+    closest_value,
+    infer_space,
+    is_inactive,
+    is_missing,
+    plain_value,
+)
 
 PREFIX = "hp_"
 PLAIN = ("task", "family", "step", "score", "cost_s")
@@ -47,7 +55,11 @@ def check_evaluations(evaluations):
         raise InvalidInputError("evaluations are empty. Give at least one row.")
     if evaluations["task"].isna().any() or evaluations["family"].isna().any():
         raise InvalidInputError("Some evaluations name no task or no family. Drop these rows.")
+    if len(set(names)) < len(names):
+        raise InvalidInputError("evaluations repeat a column hp_<name>. Give each its own name.")
     table = evaluations.reset_index(drop=True)[names].copy()
+    for name in names:
+        _check_values(name, table[name])
     table.insert(0, "task", [task_name(task) for task in evaluations["task"]])
     table.insert(1, "step", _numbers(evaluations, "step"))
     table.insert(2, "score", _numbers(evaluations, "score"))
@@ -133,6 +145,7 @@ def check_spaces(space, tables):
         for name in given:
             if PREFIX + name not in table:
                 table[PREFIX + name] = None
+            _check_range(family, name, table[PREFIX + name], given[name])
         tables[family] = table[[*table.columns[:4], *(PREFIX + name for name in given)]]
         spaces[family] = given
     return spaces
@@ -171,6 +184,37 @@ def _numbers(evaluations, name):
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"The column {name!r} must be numeric: {error}.") from error
     return np.where(np.isfinite(values), values, np.nan)
+
+
+def _check_values(name, column):
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return
+    for value in column:
+        if not isinstance(value, (str, bool, numbers.Real, np.generic)) and not is_missing(value):
+            raise InvalidInputError(
+                f"{name} holds {value!r}, which is neither a number nor a text, a boolean or None. "
+                "Write such values as texts."
+            )
+
+
+def _check_range(family, name, column, distribution):
+    for value in column.unique():
+        if not is_inactive(value, distribution) and not _is_of(value, distribution):
+            raise InvalidInputError(
+                f"{family!r} was evaluated with {name}={plain_value(value)!r}, which is not of its "
+                f"space: {distribution}. Widen the space, drop these rows, or give space=None."
+            )
+
+
+def _is_of(value, distribution):
+    """Whether a distribution has a value, rounding aside."""
+    try:
+        closest = closest_value(value, distribution)
+    except LookupError:
+        return False
+    if isinstance(distribution, CategoricalDistribution):
+        return closest is None or str(closest) == str(value) or closest == value
+    return bool(np.isclose(float(value), closest, rtol=1e-6, atol=1e-12))
 
 
 def _of_family(table, names):

@@ -10,7 +10,7 @@ import pandas as pd
 from autometa.exceptions import InvalidInputError, SpaceWarning
 from autometa.families import FAMILIES, drop_inactive, find_family, library_defaults
 from autometa.knowledge._evaluations import PREFIX, configs_of
-from autometa.space import fit_to_space, is_missing
+from autometa.space import fit_to_space, is_inactive
 
 
 def trials_of(study):
@@ -21,6 +21,8 @@ def trials_of(study):
     InvalidInputError
         Where the study has several objectives, or no such trial.
     """
+    if not isinstance(study, optuna.Study):
+        raise InvalidInputError(f"study must be an optuna.Study, got {type(study).__name__}.")
     if len(study.directions) != 1:
         raise InvalidInputError(
             f"The study {study.study_name!r} has {len(study.directions)} objectives, knowledge "
@@ -60,14 +62,16 @@ def join(one, other, name):
     """
     if one == other:
         return one
-    if type(one) is not type(other):
+    categorical = optuna.distributions.CategoricalDistribution
+    if (type(one) is categorical) != (type(other) is categorical):
         raise InvalidInputError(
             f"{name!r} is a {type(one).__name__} here and a {type(other).__name__} there. "
             "Rename one of them, or give knowledge of another family name."
         )
-    if isinstance(one, optuna.distributions.CategoricalDistribution):
-        return type(one)(list(dict.fromkeys((*one.choices, *other.choices))))
-    return type(one)(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
+    if type(one) is categorical:
+        return categorical(list(dict.fromkeys((*one.choices, *other.choices))))
+    kind = type(one) if type(one) is type(other) else optuna.distributions.FloatDistribution
+    return kind(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
 
 
 class Known(NamedTuple):
@@ -109,7 +113,7 @@ def known_of(family, trials, space, table, *, is_regression):
     Known
     """
     used = study_space(trials)
-    usual = {} if table is None else _usual_values(table)
+    usual = {} if table is None else _usual_values(table, space)
     inactive = set() if table is None else set(space) - set(usual)
     if family not in FAMILIES:
         return Known(space or used, usual, inactive, {})
@@ -183,10 +187,10 @@ def _values_of(trial):
     return steps
 
 
-def _usual_values(table):
+def _usual_values(table, space):
     usual = {}
     for name, column in configs_of(table).items():
-        present = [value for value in column if not is_missing(value)]
+        present = [value for value in column if not is_inactive(value, space[name])]
         if present:
             usual[name] = max(dict.fromkeys(present), key=present.count)
     return usual

@@ -2,9 +2,11 @@
 
 import copy
 import json
+import numbers
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from optuna.distributions import distribution_to_json, json_to_distribution
 
@@ -14,12 +16,13 @@ from autometa.knowledge._evaluations import (
     check_evaluations,
     check_metafeatures,
     check_spaces,
+    task_name,
 )
 from autometa.knowledge._folder import read_description, version_of, write_files
 from autometa.knowledge._studies import join, known_of, study_rows, trials_of
 from autometa.knowledge._tables import checksum, from_parquet, to_parquet
 from autometa.metafeatures import compute_metafeatures
-from autometa.tasks import Fingerprint, fingerprint, target_kind
+from autometa.tasks import Fingerprint, fingerprint, task_from_arrays
 from autometa.tasks.fingerprint import MIN_SHARE
 
 FORMAT = "autometa-knowledge"
@@ -49,7 +52,8 @@ class Knowledge:
     def __init__(self, tables=None, metafeatures=None, spaces=None, tasks=None, provenance=None):
         self.tables = dict(tables or {})
         self.spaces = dict(spaces or {})
-        self.tasks = {name: dict((tasks or {}).get(name, {})) for name in _tasks_of(self.tables)}
+        about = {task_name(name): described for name, described in (tasks or {}).items()}
+        self.tasks = {name: dict(about.get(name, {})) for name in _tasks_of(self.tables)}
         self.metafeatures = check_metafeatures(metafeatures, list(self.tasks))
         self.provenance = dict(provenance or {})
 
@@ -146,10 +150,11 @@ class Knowledge:
 
         Parameters
         ----------
-        exclude : sequence of str, int or Fingerprint
+        exclude : sequence of str, int, Fingerprint or dict
             A text leaves out the task of that name, the tasks of that family of data sets and the
-            family of models of that name; an integer the tasks of that OpenML data id; a
-            fingerprint the tasks that it matches.
+            family of models of that name; an integer, also as text, the tasks of that OpenML data
+            id or name; a fingerprint, also as the dictionary in ``tasks``, the tasks that it
+            matches. What is not there may be named.
         families : sequence of str, optional
             Families of models to keep; all by default.
         is_regression : bool, optional
@@ -166,12 +171,10 @@ class Knowledge:
         >>> Knowledge.from_evaluations(scores, None).filter(exclude=["b"])
         <Knowledge: 1 tasks, 1 evaluations of knn>
         """
-        exclude = [exclude] if isinstance(exclude, (str, int, Fingerprint)) else list(exclude)
+        prints, names = _read_exclude(exclude)
         keep = self.families if families is None else list(families)
         if unknown := sorted(set(keep) - set(self.families)):
             raise InvalidInputError(f"Unknown families {unknown}; known are {self.families}.")
-        prints = [entry for entry in exclude if isinstance(entry, Fingerprint)]
-        names = {entry for entry in exclude if not isinstance(entry, Fingerprint)}
         left_out = {name for name, about in self.tasks.items() if _is_among(name, about, names)}
         left_out |= {
             name
@@ -196,6 +199,8 @@ class Knowledge:
     def merge(self, other):
         """Join two tables of evaluations; where both hold the same one, the other's counts.
 
+        A hyperparameter of whole numbers here and of others there has numbers of both kinds.
+
         Returns
         -------
         Knowledge
@@ -205,19 +210,24 @@ class Knowledge:
         InvalidInputError
             Where one hyperparameter is a number here and a category there.
         """
+        if not isinstance(other, Knowledge):
+            raise InvalidInputError(f"Only Knowledge can be merged, got {type(other).__name__}.")
         tables, spaces = dict(self.tables), copy.deepcopy(self.spaces)
         for family, table in other.tables.items():
             spaces[family] = _join_spaces(spaces.get(family, {}), other.spaces[family])
             if family in tables:
-                table = _stack([tables[family], table])
+                table = _stack(tables[family], table)
             tables[family] = table
         ours, theirs = self.metafeatures, other.metafeatures
         metafeatures = theirs.combine_first(ours) if len(ours.columns) else theirs
         merged = [*self.provenance.get("merged", []), other.provenance]
         provenance = {**self.provenance, "merged": merged} if other.provenance else self.provenance
-        return type(self)(tables, metafeatures, spaces, self.tasks | other.tasks, provenance)
+        tasks = dict(self.tasks)
+        for name, about in other.tasks.items():
+            tasks[name] = tasks.get(name, {}) | about
+        return type(self)(tables, metafeatures, spaces, tasks, provenance)
 
-    def add_study(self, study, X, y, *, family, name=None, metafeatures=None):
+    def add_study(self, study, X, y, *, family, name=None, metafeatures=None, kind=None):
         """Make a finished Optuna study part of this knowledge, in place.
 
         Parameters
@@ -236,6 +246,8 @@ class Knowledge:
             Of the task; by default the study's.
         metafeatures : mapping, optional
             In place of those computed here; needed where the known ones have other names.
+        kind : {"binary", "multiclass", "regression", "classification"}, optional
+            What the target is; by default as its values look.
 
         Returns
         -------
@@ -246,6 +258,11 @@ class Knowledge:
         -----
         SpaceWarning
             For every change to a configuration.
+
+        Raises
+        ------
+        InvalidInputError
+            Where a task of that name is known that is about other data.
 
         Examples
         --------
@@ -260,10 +277,17 @@ class Knowledge:
         """
         trials = trials_of(study)
         name = study.study_name if name is None else str(name)
+        task = task_from_arrays(X, y, kind)
         if metafeatures is None:
-            metafeatures = compute_metafeatures(X, y)
-        about = {"source": "study", "kind": target_kind(y)}
-        about["fingerprint"] = fingerprint(X, y).to_dict()
+            metafeatures = compute_metafeatures(X, y, task.kind)
+        print_ = fingerprint(X, y)
+        known_print = self.tasks.get(name, {}).get("fingerprint")
+        if known_print and Fingerprint.from_dict(known_print).match(print_) < MIN_SHARE:
+            raise InvalidInputError(
+                f"A task {name!r} is known already, and is about other data. Say what this one is "
+                "called: add_study(..., name=...)."
+            )
+        about = {"source": "study", "kind": task.kind, "fingerprint": print_.to_dict()}
         is_regression, table = about["kind"] == "regression", None
         if family in self.tables:
             alike = self.filter(families=[family], is_regression=is_regression)
@@ -302,13 +326,17 @@ class Knowledge:
             "provenance": self.provenance,
             "versions": {name: version_of(name) for name in ("autometa", "optuna", "pandas")},
         }
-        contents[DESCRIPTION] = json.dumps(described, indent=1).encode()  # last: it names the rest
+        text = json.dumps(described, indent=1, default=_plain)
+        contents[DESCRIPTION] = text.encode()  # last: it names the rest
         write_files(Path(folder), contents)
 
     @classmethod
     def default(cls):
-        """Return the evaluations that ship with the package (read once); empty if none do."""
-        return _load_shipped()
+        """Return the evaluations that ship with the package, read once; empty if none do.
+
+        Studies added to what is returned are its own.
+        """
+        return copy.copy(shipped_evaluations())
 
     @classmethod
     def load(cls, folder):
@@ -357,7 +385,8 @@ class Knowledge:
 
 
 @cache
-def _load_shipped():
+def shipped_evaluations():
+    """The one that all share, with whatever was made of it; not to be changed."""
     folder = Path(__file__).parent / "shipped" / "evaluations"
     return Knowledge.load(folder) if (folder / DESCRIPTION).is_file() else Knowledge()
 
@@ -366,20 +395,46 @@ def _tasks_of(tables):
     return list(dict.fromkeys(task for table in tables.values() for task in table["task"]))
 
 
+def _read_exclude(exclude):
+    """Sort what is excluded into fingerprints and names, ids among them as text."""
+    is_one = isinstance(exclude, (str, numbers.Integral, Fingerprint, dict))
+    prints, names = [], set()
+    for entry in [exclude] if is_one else (exclude or ()):
+        if isinstance(entry, dict):
+            entry = Fingerprint.from_dict(entry)
+        if isinstance(entry, Fingerprint):
+            prints.append(entry)
+        elif isinstance(entry, (str, numbers.Integral)):
+            names.add(str(entry))
+        else:
+            raise InvalidInputError(
+                f"exclude names {entry!r}. Accepted are names, OpenML data ids and fingerprints."
+            )
+    return prints, names
+
+
 def _is_among(name, about, names):
     ids = {about.get(key) for key in ("openml_id", "openml_data_id")} - {None}
-    return name in names or about.get("family") in names or bool(ids & names)
+    return name in names or about.get("family") in names or bool(set(map(str, ids)) & names)
 
 
 def _join_spaces(one, other):
     return one | {name: join(one.get(name, d), d, name) for name, d in other.items()}
 
 
-def _stack(tables):
-    columns = list(dict.fromkeys(name for table in tables for name in table.columns))
+def _stack(one, other):
+    """Put tables below each other, without those of the first that the other holds too."""
+    columns = list(dict.fromkeys([*one.columns, *other.columns]))
     # Objects, so that whole numbers beside missing ones stay whole.
-    objects = [table.astype(object).reindex(columns=columns) for table in tables]
+    objects = [table.astype(object).reindex(columns=columns) for table in (one, other)]
     joined = pd.concat(objects, ignore_index=True).infer_objects()
     same = [name for name in columns if name not in ("score", "cost_s")]
-    is_repeated = joined[same].astype(str).duplicated(keep="last")
-    return joined[~is_repeated].reset_index(drop=True)
+    keys = pd.factorize(pd.MultiIndex.from_frame(joined[same].astype(str)))[0]
+    is_repeated = np.isin(keys[: len(one)], keys[len(one) :])
+    return joined[~np.append(is_repeated, np.zeros(len(other), bool))].reset_index(drop=True)
+
+
+def _plain(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    raise InvalidInputError(f"Provenance must be what JSON holds, got {value!r}.")

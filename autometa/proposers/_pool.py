@@ -6,7 +6,7 @@ from optuna.distributions import IntDistribution
 
 from autometa.exceptions import InvalidInputError
 from autometa.proposers._score_table import config_key
-from autometa.space import is_missing, plain_value
+from autometa.space import is_inactive, is_missing, plain_value
 
 _N_CHANGED = 0.35  # chance of a hyperparameter to be drawn anew
 
@@ -66,7 +66,7 @@ class Pool:
         """
         new = []
         for config in configs:
-            key = config_key(config)
+            key = config_key(config, self.table.space)
             if key not in self.place_of:
                 self.place_of[key] = len(self.configs)
                 self.configs.append(config)
@@ -105,10 +105,10 @@ class Pool:
 
     def find(self, config):
         """Place of a configuration in the pool; a foreign one joins it, never to be asked."""
-        key = config_key({str(n).removeprefix("hp_"): v for n, v in config.items()})
+        config = _active(config, self.table.space)
+        key = config_key(config, self.table.space)
         if key not in self.place_of:
-            plain = {name: plain_value(value) for name, value in key_items(config)}
-            self.add([plain], is_left=False)
+            self.add([config], is_left=False)
         return self.place_of[key]
 
     def draw(self, n, near=()):
@@ -132,34 +132,24 @@ class Pool:
                 else:
                     value = rng.random(n)
                 points[changed, block[0]] = value[changed]
-            elif not _has_conditions(table):
+            elif not table.has_conditions:
                 points[np.ix_(changed, block)] = other[np.ix_(changed, block)]
         return [self._fit(config) for config in encoder.decode(points)]
 
 
-def key_items(config):
-    """Active hyperparameters under their plain names."""
-    return [
-        (str(name).removeprefix("hp_"), value)
-        for name, value in config.items()
-        if not is_missing(value)
-    ]
-
-
 def _active(config, space):
     """What plays a part; whole numbers that a table with gaps holds as floats are whole again."""
-    active = {name: plain_value(value) for name, value in config.items() if not is_missing(value)}
-    return {
-        name: int(value)
-        if isinstance(space[name], IntDistribution) and float(value).is_integer()
-        else value
-        for name, value in active.items()
-    }
-
-
-def _has_conditions(table):
-    """Whether some hyperparameter is inactive somewhere; then categories are left together."""
-    return bool(table.configs.isna().to_numpy().any())
+    active = {}
+    for name, value in config.items():
+        name = str(name).removeprefix("hp_")
+        distribution = space.get(name)
+        if is_inactive(value, distribution):
+            continue
+        value = None if is_missing(value) else plain_value(value)
+        if isinstance(distribution, IntDistribution) and isinstance(value, float):
+            value = int(value) if value.is_integer() else value
+        active[name] = value
+    return active
 
 
 def _read_candidates(candidates):

@@ -22,7 +22,7 @@ from autometa.proposers._normalise import (
     to_regret,
     to_regret_of_merit,
 )
-from autometa.space import SpaceEncoder, is_missing, plain_value
+from autometa.space import SpaceEncoder, is_inactive, is_missing, plain_value
 
 _MAX_SHARED = 1000  # configurations kept where tasks share them
 _MAX_SPARSE = 300  # where every task has its own
@@ -65,7 +65,7 @@ class ScoreTable:
         rng = np.random.default_rng(0)
         self.space = knowledge.spaces[family]
         self.encoder = SpaceEncoder(self.space)
-        rows = _last_steps(knowledge.tables[family], list(self.space))
+        rows = _last_steps(knowledge.tables[family], self.space)
         observed = rows.pivot(index="task", columns="config", values="score")
         observed = observed[observed.notna().any(axis=1)]
         if observed.empty:
@@ -140,27 +140,40 @@ class ScoreTable:
         return cho_factor(self.kernel.full(self.points), lower=True)
 
     @cached_property
+    def has_conditions(self):
+        """Whether some hyperparameter is inactive somewhere; then categories are left together."""
+        return any(
+            is_inactive(value, distribution)
+            for name, distribution in self.space.items()
+            for value in self.configs[name]
+        )
+
+    @cached_property
     def place_of(self):
         """Where each stored configuration stands, by its key."""
         rows = self.configs.to_dict("records")
-        return {config_key(config): place for place, config in enumerate(rows)}
+        return {config_key(config, self.space): place for place, config in enumerate(rows)}
 
 
-def config_key(config):
+def config_key(config, space):
     """Name a configuration by its active values; equal numbers are equal whatever their type.
 
     Examples
     --------
-    >>> config_key({"b": 2.0, "a": None}) == config_key({"b": 2})
+    >>> config_key({"b": 2.0, "a": None}, {}) == config_key({"b": 2}, {})
     True
     """
     active = [
-        (str(name), _comparable(value)) for name, value in config.items() if not is_missing(value)
+        (str(name), _comparable(value))
+        for name, value in config.items()
+        if not is_inactive(value, space.get(name))
     ]
     return tuple(sorted(active))
 
 
 def _comparable(value):
+    if is_missing(value):
+        return "none", ""
     value = plain_value(value)
     if isinstance(value, (bool, str)):
         return type(value).__name__, value
@@ -170,8 +183,9 @@ def _comparable(value):
         return "text", str(value)
 
 
-def _last_steps(table, names):
+def _last_steps(table, space):
     """One row a task and configuration: the mean of its scores at the last step."""
+    names = list(space)
     configs = table[[f"hp_{name}" for name in names]].copy()
     configs.columns = names
     if names:
@@ -181,7 +195,7 @@ def _last_steps(table, names):
     _, first = np.unique(config, return_index=True)
     distinct = configs.iloc[first].to_dict("records")
     # Equal numbers of different types are one configuration.
-    same, _ = pd.factorize(pd.Series([config_key(one) for one in distinct], dtype=object))
+    same, _ = pd.factorize(pd.Series([config_key(one, space) for one in distinct], dtype=object))
     config = same[config]
     rows = configs.assign(
         config=config,

@@ -2,16 +2,20 @@
 
 import inspect
 import os
+import warnings
 import weakref
 
 import numpy as np
+import pandas as pd
 
-from autometa.exceptions import InvalidInputError
-from autometa.families import FAMILIES, default_config
+from autometa.exceptions import InvalidInputError, OtherKindWarning
+from autometa.families import FAMILIES, default_config, find_family
 from autometa.knowledge import Knowledge
+from autometa.knowledge.evaluations import shipped_evaluations
 from autometa.metafeatures import compute_metafeatures
-from autometa.space import default_value, is_missing
-from autometa.tasks import target_kind
+from autometa.search._user_space import UserSpace
+from autometa.space import default_value, is_inactive, is_missing
+from autometa.tasks import KINDS, target_kind
 
 _made = weakref.WeakKeyDictionary()
 
@@ -28,7 +32,7 @@ def find_knowledge(knowledge, family):
     """
     is_default = isinstance(knowledge, str) and knowledge == "default"
     if is_default:
-        found = Knowledge.default()
+        found = shipped_evaluations()
     elif isinstance(knowledge, (str, os.PathLike)):
         found = Knowledge.load(knowledge)
     elif isinstance(knowledge, Knowledge):
@@ -49,7 +53,7 @@ def find_knowledge(knowledge, family):
     return found
 
 
-def describe(X, y, metafeatures, knowledge):
+def describe(X, y, metafeatures, knowledge, kind=None):
     """Find the meta-features of a new task, and whether its target is numbers.
 
     Parameters
@@ -59,6 +63,8 @@ def describe(X, y, metafeatures, knowledge):
         Taken in the place of computed ones.
     knowledge : Knowledge
         Without meta-features of its own, none are computed.
+    kind : {"binary", "multiclass", "regression", "classification"}, optional
+        Of the target.
 
     Returns
     -------
@@ -71,9 +77,21 @@ def describe(X, y, metafeatures, knowledge):
         raise InvalidInputError(
             f"{given} was given without {lacking}. Give both, or metafeatures, or nothing."
         )
+    if kind not in (None, "classification", *KINDS):
+        raise InvalidInputError(
+            f"kind must be one of {['classification', *KINDS]}, got {kind!r}. Leave it out to have "
+            "the target's values tell."
+        )
+    if isinstance(metafeatures, pd.DataFrame):
+        raise InvalidInputError(
+            "metafeatures must be a mapping or Series of one task, got a DataFrame. Give one of "
+            "its rows: frame.loc[name]."
+        )
     if X is not None and metafeatures is None and len(knowledge.metafeatures.columns):
-        metafeatures = compute_metafeatures(X, y)
+        metafeatures = compute_metafeatures(X, y, kind)
         return metafeatures, bool(np.isnan(metafeatures["n_classes"]))
+    if kind is not None:
+        return metafeatures, kind == "regression"
     if X is not None:
         return metafeatures, target_kind(y) == "regression"
     if metafeatures is not None and hasattr(metafeatures, "get"):
@@ -100,7 +118,16 @@ def find_proposer(knowledge, family, is_regression, make, **options):
     key = (family, is_regression, make, *sorted(options.items()))
     if key not in made or any(a is not b for a, b in zip(made[key][0], made_of, strict=True)):
         alike = knowledge.filter(families=[family], is_regression=is_regression)
-        proposer = make(alike if family in alike.families else knowledge, family, **options)
+        if family not in alike.families:
+            known, asked = ("classes", "numbers") if is_regression else ("numbers", "classes")
+            warnings.warn(
+                f"Of {family!r} only tasks with targets of {known} are known, and these are "
+                f"{asked}: proposals come from them all the same.",
+                OtherKindWarning,
+                stacklevel=4,
+            )
+            alike = knowledge
+        proposer = make(alike, family, **options)
         made[key] = made_of, proposer
     return made[key][1]
 
@@ -143,6 +170,26 @@ def proposer_options(make, *, by_rank, cost_exponent):
     return options
 
 
+def unknown_names(names, family, space):
+    """Say that hyperparameters are not among those known."""
+    return (
+        f"Of {family!r} nothing is known of {', '.join(map(repr, names))}. Known are "
+        f"{', '.join(space)}: give hyperparameters these names."
+    )
+
+
+def user_space(proposer, is_regression):
+    """Make what learns the space of a user's study.
+
+    Returns
+    -------
+    UserSpace
+    """
+    is_ours = proposer.family in FAMILIES
+    conditions = find_family(proposer.family).CONDITIONS if is_ours else {}
+    return UserSpace(proposer.space, default_values(proposer, is_regression), conditions)
+
+
 def default_values(proposer, is_regression):
     """Values of the hyperparameters that play a part in every known configuration.
 
@@ -159,7 +206,7 @@ def default_values(proposer, is_regression):
         own = default_config(proposer.family, is_regression=bool(is_regression))
     found = {}
     for name, distribution in proposer.space.items():
-        present = [value for value in configs[name] if not is_missing(value)]
+        present = [value for value in configs[name] if not is_inactive(value, distribution)]
         if len(present) == len(configs):
             usual = max(dict.fromkeys(present), key=present.count, default=None)
             found[name] = own.get(name, default_value(distribution) if usual is None else usual)

@@ -19,7 +19,8 @@ USED_UP, CONTRADICTED = "used up", "contradicted"
 MIN_EVIDENCE, MIN_AGREEMENT = 12, 0.1
 #: Expected gain, as a share of the spread of scores, below which nothing is left to gain.
 MIN_GAIN = 5e-4
-#: Scores in a row without a better one, after which nothing is left to gain either.
+#: Scores in a row without a better one, of trials since the first proposal, after which nothing is
+#: left to gain either.
 PATIENCE = 20
 #: Proposals in one study; and told trials, which all cost time at every proposal.
 MAX_PROPOSALS, MAX_TOLD = 60, 150
@@ -153,13 +154,15 @@ class Replay:
         return self.space.complete(params) if self.space.names.intersection(params) else None
 
     def _reason_to_stop(self, trials):
-        n_proposed = sum(CONFIG in trial.system_attrs for trial in trials)
-        if n_proposed >= MAX_PROPOSALS or len(self._told) >= MAX_TOLD:
+        proposed = [trial.number for trial in trials if CONFIG in trial.system_attrs]
+        if len(proposed) >= MAX_PROPOSALS or len(self._told) >= MAX_TOLD:
             return USED_UP
-        scores = [score for score in self._told.values() if np.isfinite(score)]
+        scores = {number: score for number, score in self._told.items() if np.isfinite(score)}
         if len(scores) < MIN_EVIDENCE:
             return None
-        if len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE:
+        is_own = [number >= min(proposed, default=np.inf) for number in scores]
+        since_best = is_own[int(np.argmax(list(scores.values()))) + 1 :]
+        if sum(since_best) >= PATIENCE:
             return USED_UP
         if self._search.agreement() < MIN_AGREEMENT:
             return CONTRADICTED

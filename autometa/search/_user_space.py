@@ -2,6 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution
 
+from autometa.families import drop_inactive
 from autometa.space import closest_value
 
 
@@ -14,10 +15,12 @@ class UserSpace:
         Hyperparameters of the knowledge.
     defaults : dict of str to value
         What those have that the study leaves alone, as far as they play a part everywhere.
+    conditions : dict of str to (str, tuple), optional
+        As of the families: which hyperparameters play a part beside which values of others.
     """
 
-    def __init__(self, names, defaults):
-        self.names, self.defaults = set(names), defaults
+    def __init__(self, names, defaults, conditions=None):
+        self.names, self.defaults, self.conditions = set(names), defaults, conditions or {}
         self.seen = {}
         self.left_alone = set()
 
@@ -45,7 +48,7 @@ class UserSpace:
     def fit(self, config):
         """Bring a configuration into the study's space, as far as that is known.
 
-        What has no counterpart there stays: the base sampler will draw it.
+        A category that has no counterpart there is left out: the base sampler will draw it.
         """
         fitted = {}
         for name, value in config.items():
@@ -53,13 +56,13 @@ class UserSpace:
                 try:
                     value = closest_value(value, self.seen[name])
                 except LookupError:
-                    pass
+                    continue
             elif self.seen and name in self.defaults:
                 value = self.defaults[name]
             elif name in self.left_alone:
                 continue
             fitted[name] = value
-        return fitted
+        return drop_inactive(fitted, self.conditions) if self.seen else fitted
 
     def complete(self, params):
         """Take the known hyperparameters of a trial; those it leaves alone have their defaults."""

@@ -2,24 +2,25 @@
 
 import contextlib
 import threading
+import warnings
 import weakref
 
 import optuna
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
-from autometa.exceptions import InvalidInputError
+from autometa.exceptions import InvalidInputError, UnknownSpaceWarning
 from autometa.proposers import SurrogateProposer
 from autometa.search._attributes import store_attributes
 from autometa.search._proposing import (
-    default_values,
     describe,
     find_knowledge,
     find_proposer,
     proposer_options,
+    unknown_names,
+    user_space,
 )
 from autometa.search._replay import CONFIG, HANDED_OVER, Replay
-from autometa.search._user_space import UserSpace
 from autometa.space import closest_value
 
 _N_RETRIES = 3
@@ -29,8 +30,9 @@ class MetaSampler(optuna.samplers.BaseSampler):
     """Sample what other tasks' trials suggest, updated by the study's own; then as another sampler.
 
     The knowledge is asked as long as it helps. It is *used up*, from twelve scores on, where less
-    than 0.05 % of the spread of scores is expected to be gained, or where 20 scores in a row
-    brought nothing better; and after 60 proposals in any case. It is *contradicted*, from twelve
+    than 0.05 % of the spread of scores is expected to be gained, or where 20 scores in a row, from
+    the first proposal on, brought nothing better; in any case after 60 proposals and in a study of
+    150 finished trials, which tells more than other tasks do. It is *contradicted*, from twelve
     scores on, where it foretells them hardly better than chance: where the rank correlation of
     the scores with what the knowledge and all the other scores lead to expect is below 0.1. From
     then on the base sampler takes over, for every worker of the study. It also answers whatever
@@ -72,6 +74,8 @@ class MetaSampler(optuna.samplers.BaseSampler):
         Expected improvement is divided by predicted seconds to this power: 1 asks for most
         improvement per second, 0 for most per trial. Without known costs nothing changes.
     seed : int, optional
+    kind : {"binary", "multiclass", "regression", "classification"}, optional
+        What the target is; by default as its values look.
 
     Attributes
     ----------
@@ -82,6 +86,11 @@ class MetaSampler(optuna.samplers.BaseSampler):
     ------
     InvalidInputError
         Where nothing is known of the family, or a table comes without its target.
+
+    Warns
+    -----
+    UnknownSpaceWarning
+        Once, where a trial tunes nothing of what is known.
 
     Examples
     --------
@@ -110,6 +119,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
         by_rank=True,
         cost_exponent=0.0,
         seed=None,
+        kind=None,
     ):
         if base_sampler is None:
             base_sampler = optuna.samplers.TPESampler(seed=seed)
@@ -117,12 +127,17 @@ class MetaSampler(optuna.samplers.BaseSampler):
             raise InvalidInputError(
                 f"base_sampler must be an optuna sampler, got {type(base_sampler).__name__}."
             )
+        if not callable(proposer):
+            raise InvalidInputError(
+                "proposer must be a class of autometa.proposers, such as PortfolioProposer, got "
+                f"{proposer!r}."
+            )
         knowledge = find_knowledge(knowledge, family)
-        self._metafeatures, is_regression = describe(X, y, metafeatures, knowledge)
+        self._metafeatures, is_regression = describe(X, y, metafeatures, knowledge, kind)
         options = proposer_options(proposer, by_rank=by_rank, cost_exponent=cost_exponent)
         self._proposer = find_proposer(knowledge, family, is_regression, proposer, **options)
         self._proposer.start(self._metafeatures)  # meta-features of other names are refused here
-        self._defaults = default_values(self._proposer, is_regression)
+        self._is_regression, self._has_warned = is_regression, False
         self._base, self._seed = base_sampler, 0 if seed is None else seed
         self._forget()
 
@@ -167,6 +182,12 @@ class MetaSampler(optuna.samplers.BaseSampler):
             is_enqueued = "fixed_params" in trial.system_attrs
             origin = "enqueued" if is_enqueued else "sampler"
             study._storage.set_trial_user_attr(trial._trial_id, "autometa:origin", origin)
+        if not self._has_warned and self._may_ask(study):
+            names = trial.distributions
+            self._has_warned = bool(names) and not self.space.keys() & names.keys()
+            if self._has_warned:
+                message = unknown_names(names, self._proposer.family, self.space)
+                warnings.warn(message, UnknownSpaceWarning, stacklevel=2)
         self._base.after_trial(study, trial, state, values)
 
     def _may_ask(self, study):
@@ -177,7 +198,8 @@ class MetaSampler(optuna.samplers.BaseSampler):
         proposal = self._propose(study, trial, {name: distribution})
         found = {} if proposal is None else _answers_of(proposal, {name: distribution})
         answers.update(found)
-        if found and "autometa:origin" not in trial.user_attrs:
+        is_enqueued = "fixed_params" in trial.system_attrs
+        if found and not is_enqueued and "autometa:origin" not in trial.user_attrs:
             attributes = proposal.to_attributes()
             store_attributes(study._storage, trial._trial_id, attributes)
             trial.user_attrs.update(attributes)  # so that the running objective sees them
@@ -204,7 +226,8 @@ class MetaSampler(optuna.samplers.BaseSampler):
                 if proposal is None:
                     break
                 is_alone = not _are_earlier_running(trials, trial.number)
-                if is_alone and _answers_of(proposal, asked):
+                is_enqueued = "fixed_params" in trial.system_attrs
+                if is_alone and not is_enqueued and _answers_of(proposal, asked):
                     attributes = proposal.to_attributes()  # so that one write is enough
                 planned = {CONFIG: proposal.config}
                 store_attributes(storage, trial._trial_id, attributes, planned)
@@ -225,7 +248,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
             def start(fit):
                 return self._proposer.start(self._metafeatures, random_state=self._seed, fit=fit)
 
-            space = UserSpace(self.space, self._defaults)
+            space = user_space(self._proposer, self._is_regression)
             sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
             of_storage[study._study_id] = Replay(start, space, sign)
         return of_storage[study._study_id]

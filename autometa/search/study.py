@@ -5,8 +5,10 @@ import warnings
 
 import numpy as np
 import optuna
+from optuna.distributions import check_distribution_compatibility
 
 from autometa.exceptions import InvalidInputError
+from autometa.families import Family
 
 ATTRIBUTE = "autometa:task"
 
@@ -31,7 +33,7 @@ class SearchStudy(optuna.Study):
             super().stop()
 
 
-def open_study(*, task_description, storage=None, study_name=None, seed=None):
+def open_study(*, task_description, storage=None, study_name=None, seed=None, families=()):
     """Create a study, or resume a stored one if it is about the same task.
 
     Parameters
@@ -43,6 +45,8 @@ def open_study(*, task_description, storage=None, study_name=None, seed=None):
     study_name : str, default=None
     seed : int, default=None
         Of the sampler, together with the number of trials that are stored.
+    families : sequence of str or Family, default=()
+        That will be searched; trials that are stored must be of the spaces of a user's own.
 
     Returns
     -------
@@ -51,7 +55,8 @@ def open_study(*, task_description, storage=None, study_name=None, seed=None):
     Raises
     ------
     InvalidInputError
-        Where the stored study is about other data, another metric or other folds, or minimises.
+        Where the storage cannot be opened, or where the stored study is about other data, another
+        metric, other folds or other spaces, or minimises.
 
     Examples
     --------
@@ -60,9 +65,7 @@ def open_study(*, task_description, storage=None, study_name=None, seed=None):
     {'autometa:task': {'metric': 'accuracy'}}
     """
     storage = optuna.storages.InMemoryStorage() if storage is None else storage
-    created = optuna.create_study(
-        storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
-    )
+    created = _create_study(storage, study_name)
     n_trials = len(created.get_trials(deepcopy=False))
     if seed is not None and n_trials:
         # the trials that come must not be drawn as those that are there were
@@ -92,4 +95,46 @@ def open_study(*, task_description, storage=None, study_name=None, seed=None):
             "Resume with the same data, weights, metric, cv and random_state, or give another "
             "study_name."
         )
+    for family in families:
+        if isinstance(family, Family):
+            _check_space(study, family)
     return study
+
+
+def _create_study(storage, study_name):
+    """Create or load a study of Optuna."""
+    options = {"study_name": study_name, "direction": "maximize", "load_if_exists": True}
+    if isinstance(storage, optuna.storages.BaseStorage):
+        return optuna.create_study(storage=storage, **options)
+    if not isinstance(storage, str):
+        raise InvalidInputError(
+            f"storage must be the URL of a database, a storage of Optuna or None, got {storage!r}. "
+            "Give e.g. 'sqlite:///studies.db'."
+        )
+    from sqlalchemy.exc import SQLAlchemyError  # slow to import; Optuna needs it now anyway
+
+    try:
+        return optuna.create_study(storage=storage, **options)
+    except (SQLAlchemyError, ImportError) as error:
+        kind = storage.partition(":")[0]  # what follows may hold a password
+        raise InvalidInputError(
+            f"The storage of the kind {kind!r} cannot be opened: {error}. Give the URL of a "
+            "database that can be reached, and install its driver, or 'sqlite:///studies.db'."
+        ) from error
+
+
+def _check_space(study, family):
+    """Refuse a space in which Optuna could not compare new trials with those that are stored."""
+    space = {f"{family.NAME}.{name}": (name, new) for name, new in family.space().items()}
+    for trial in study.get_trials(deepcopy=False):
+        for stored_name in space.keys() & trial.distributions.keys():
+            name, new = space[stored_name]
+            old = trial.distributions[stored_name]
+            try:
+                check_distribution_compatibility(old, new)
+            except ValueError as error:
+                raise InvalidInputError(
+                    f"The stored study {study.study_name!r} has trials of the family "
+                    f"{family.NAME!r} with {name!r} from {old}, and its space is now {new}. Only "
+                    "the limits of numbers may change; give that of before, or another study_name."
+                ) from error

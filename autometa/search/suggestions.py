@@ -1,18 +1,19 @@
 """Configurations to try first: as a list, and put into a study of the user's own."""
 
 import numbers
+import warnings
 
-from autometa.exceptions import InvalidInputError, NothingLeftError
+from autometa.exceptions import InvalidInputError, NothingLeftError, UnknownSpaceWarning
 from autometa.proposers import SurrogateProposer
 from autometa.search._proposing import (
-    default_values,
     describe,
     find_knowledge,
     find_proposer,
     proposer_options,
+    unknown_names,
+    user_space,
 )
 from autometa.search._replay import ask
-from autometa.search._user_space import UserSpace
 from autometa.space import check_space
 
 
@@ -26,6 +27,7 @@ def suggest(
     knowledge="default",
     space=None,
     cost_exponent=0.0,
+    kind=None,
 ):
     """Propose configurations for a table, from what others scored on other tables.
 
@@ -43,10 +45,13 @@ def suggest(
         "default" is what ships with the package.
     space : dict of str to optuna distribution, optional
         What will be tuned, where that is not the whole space of the knowledge: values are brought
-        into these ranges, and the hyperparameters that are not named stay at their defaults.
+        into these ranges, and the hyperparameters that are not named stay at their defaults. A
+        category that the ranges do not have is left out of a proposal, for you to choose.
     cost_exponent : float, default=0.0
         Expected improvement is divided by predicted seconds to this power: 1 asks for most
         improvement per second, 0 for most per trial. Without known costs nothing changes.
+    kind : {"binary", "multiclass", "regression", "classification"}, optional
+        What the target is; by default as its values look.
 
     Returns
     -------
@@ -58,7 +63,8 @@ def suggest(
     Raises
     ------
     InvalidInputError
-        Where nothing is known of the family, or a table comes without its target.
+        Where nothing is known of the family or of all that is tuned, or a table comes without its
+        target.
 
     Examples
     --------
@@ -71,8 +77,7 @@ def suggest(
     >>> first.config, round(first.predicted_score, 2), first.origin
     ({'k': 9}, 0.82, 'surrogate')
     """
-    seen = [] if space is None else [check_space(space)]
-    search, _ = _start(X, y, family, n, metafeatures, knowledge, seen, cost_exponent)
+    search, _ = _start(X, y, family, n, metafeatures, knowledge, cost_exponent, kind, space)
     return _ask_all(search, n)
 
 
@@ -87,6 +92,7 @@ def warm_start(
     knowledge="default",
     space=None,
     cost_exponent=0.0,
+    kind=None,
 ):
     """Put the configurations that :func:`suggest` gives into a study, to be tried next.
 
@@ -104,7 +110,7 @@ def warm_start(
     space : dict of str to optuna distribution, optional
         What the study tunes, by default what its trials have. Give it where a new study has other
         ranges than the knowledge: Optuna takes enqueued values that are out of range.
-    cost_exponent : float, default=0.0
+    cost_exponent, kind
         As of :func:`suggest`.
 
     Returns
@@ -128,8 +134,9 @@ def warm_start(
     ({'k': 9}, 'surrogate')
     """
     of_trials = _distributions(study)
-    seen = of_trials if space is None else [check_space(space)]
-    search, space = _start(X, y, family, n, metafeatures, knowledge, seen, cost_exponent)
+    search, space = _start(
+        X, y, family, n, metafeatures, knowledge, cost_exponent, kind, space, of_trials
+    )
     enqueued, n_before = [], len(study.get_trials(deepcopy=False))
     for proposal in _ask_all(search, n):
         tuned = {k: v for k, v in proposal.config.items() if k in space.seen or not space.seen}
@@ -141,18 +148,30 @@ def warm_start(
     return enqueued
 
 
-def _start(X, y, family, n, metafeatures, knowledge, distributions, cost_exponent):
-    """Begin a search in the space that the trials of a study, if any, have shown."""
+def _start(X, y, family, n, metafeatures, knowledge, cost_exponent, kind, given=None, of_trials=()):
+    """Begin a search in the space given, or in what the trials of a study have shown."""
     if not isinstance(n, numbers.Integral) or n < 1:
         raise InvalidInputError(f"n must be an integer >= 1, got {n!r}.")
     knowledge = find_knowledge(knowledge, family)
-    metafeatures, is_regression = describe(X, y, metafeatures, knowledge)
+    metafeatures, is_regression = describe(X, y, metafeatures, knowledge, kind)
     # The order of scores is all that a sampler takes: both then share one proposer.
     options = proposer_options(SurrogateProposer, by_rank=True, cost_exponent=cost_exponent)
     proposer = find_proposer(knowledge, family, is_regression, SurrogateProposer, **options)
-    space = UserSpace(proposer.space, default_values(proposer, is_regression))
-    for of_trial in distributions:
-        space.see(of_trial)
+    space = user_space(proposer, is_regression)
+    if given is None:
+        for of_trial in of_trials:
+            space.see(of_trial)
+        tuned = {name for of_trial in of_trials for name in of_trial}
+    else:
+        space.see(check_space(given), planned=space.names)
+        tuned = set(given)
+    unknown = sorted(tuned - space.names)
+    if tuned and not space.seen:
+        raise InvalidInputError(unknown_names(unknown, family, proposer.space))
+    if given is not None and unknown:
+        warnings.warn(
+            unknown_names(unknown, family, proposer.space), UnknownSpaceWarning, stacklevel=3
+        )
     return proposer.start(metafeatures, fit=space.fit if space.seen else None), space
 
 

@@ -2,7 +2,7 @@
 
 from autometa.tasks._lazy import LazyTasks
 from autometa.tasks._openml_runs import publish_run
-from autometa.tasks._task import Task
+from autometa.tasks._task import KINDS, Task
 from autometa.tasks.arrays import target_kind, task_from_arrays
 from autometa.tasks.corpus import read_corpus, read_index
 from autometa.tasks.files import read_table, task_from_file, tasks_from_file
@@ -15,6 +15,7 @@ from autometa.tasks.synthetic import sample_prior_task
 
 __all__ = [
     "Fingerprint",
+    "KINDS",
     "KnownTasks",
     "LazyTasks",
     "Sinusoids",

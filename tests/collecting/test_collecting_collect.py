@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import pickle
@@ -311,3 +312,20 @@ def test_a_suite_is_collected_through_the_client_of_openml(openml_server, tmp_pa
     assert (tmp_path / "knn.jsonl").read_text() == before
     with pytest.raises(OpenMLError, match="suite 'nothing'"):
         collect_suite("nothing", ["knn"], 2, tmp_path, **HERE)
+
+
+def test_another_table_of_the_same_name_is_refused(make_task, tmp_path):
+    one, other = (dataclasses.replace(make_task(seed, n_classes=2), name="same") for seed in (0, 1))
+
+    with pytest.raises(InvalidInputError, match="Several tasks are named 'same'"):
+        collect([one, other], ["knn"], 1, tmp_path, **HERE)
+    collect([one], ["knn"], 1, tmp_path, **HERE)
+    with pytest.raises(InvalidInputError, match="evaluations of another table named 'same'"):
+        collect([other], ["knn"], 2, tmp_path, **HERE)
+
+
+def test_settings_that_differ_are_named(tasks, tmp_path):
+    collect(tasks[:1], ["knn"], 1, tmp_path, **HERE)
+
+    with pytest.raises(InvalidInputError, match=r"another settings: time_limit_s \(null instead"):
+        collect(tasks[:1], ["knn"], 1, tmp_path, time_limit_s=60.0)

@@ -5,11 +5,12 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
 
 from autometa.exceptions import ArtefactError, InvalidInputError, SpaceWarning
 from autometa.families import find_family
 from autometa.knowledge import Knowledge
-from autometa.proposers import PortfolioProposer
+from autometa.proposers import PortfolioProposer, SurrogateProposer
 from autometa.tasks import fingerprint
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -390,10 +391,162 @@ def test_the_shipped_evaluations_are_read_once_and_from_inside_the_package(monke
 
     rows = pd.DataFrame({"task": ["a"], "family": "knn", "hp_k": [1], "score": [0.5]})
     assert isinstance(Knowledge.default(), Knowledge)
-    assert Knowledge.default() is Knowledge.default()
+    assert evaluations.shipped_evaluations() is evaluations.shipped_evaluations()
 
     monkeypatch.setattr(evaluations, "__file__", str(tmp_path / "evaluations.py"))
-    read_anew = evaluations._load_shipped.__wrapped__
+    read_anew = evaluations.shipped_evaluations.__wrapped__
     assert read_anew().families == []
     Knowledge.from_evaluations(rows, None).save(tmp_path / "shipped" / "evaluations")
     assert read_anew().families == ["knn"]
+
+
+def _study(*trials, direction="maximize", name="one"):
+    study = optuna.create_study(direction=direction, study_name=name)
+    for params, value in trials:
+        state = TrialState.FAIL if value is None else TrialState.COMPLETE
+        distributions = {key: FloatDistribution(0, 20) for key in params}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params, distributions=distributions, value=value, state=state
+            )
+        )
+    return study
+
+
+def _given(table):
+    return table, table["a"] > 0.5
+
+
+def _scores(task, family="m", **columns):
+    return pd.DataFrame({"task": task, "family": family, **columns})
+
+
+def test_a_study_keeps_all_its_trials_and_a_failure_does_not_take_the_place_of_a_score(tables):
+    X, y = _given(tables[0])
+    before = Knowledge.from_evaluations(_scores("q", hp_C=[0.5, 1.5], score=[1.0, 2.0]), None)
+
+    same = before.add_study(_study(({"C": 1.0}, 0.9), ({"C": 1.0}, None)), X, y, family="m")
+
+    assert same.tables["m"]["score"].tolist()[2:3] == [0.9]
+    search = SurrogateProposer(same, "m").start()
+    assert search.forecast({"C": 1.0}).score > 0.5
+
+
+def test_trials_that_a_range_makes_equal_all_count(tables):
+    whole = Knowledge.from_evaluations(_scores("q", hp_C=[1, 3], score=[1.0, 2.0]), None)
+    with pytest.warns(SpaceWarning, match="clipped to 3|rounded to 2"):
+        whole.add_study(
+            _study(({"C": 8.8}, 0.1), ({"C": 1.7}, 0.7), ({"C": 9.9}, 0.3)),
+            *_given(tables[0]),
+            family="m",
+        )
+
+    added = whole.tables["m"][whole.tables["m"]["task"] == "one"]
+    assert added[["hp_C", "score"]].to_numpy().tolist() == [[3, 0.1], [2, 0.7], [3, 0.3]]
+
+
+def test_studies_of_one_name_on_other_data_are_refused_and_on_the_same_joined(tables):
+    first, second = _study(({"C": 1.0}, 0.9)), _study(({"C": 2.0}, 0.8))
+    knowledge = Knowledge().add_study(first, *_given(tables[0]), family="m")
+
+    with pytest.raises(InvalidInputError, match=r"'one' is known already.*name="):
+        knowledge.add_study(second, *_given(tables[1]), family="m")
+    knowledge.add_study(second, *_given(tables[0]), family="m")
+    knowledge.add_study(second, *_given(tables[1]), family="m", name="two")
+
+    assert list(knowledge.tasks) == ["one", "two"]
+    assert knowledge.tables["m"]["score"].tolist() == [0.9, 0.8, 0.8]
+
+
+def test_where_a_task_comes_from_survives_numbers_as_names_and_merging():
+    rows = _scores([31, 31], hp_d=[1, 2], score=[0.1, 0.2])
+    known = Knowledge.from_evaluations(rows, None, tasks={31: {"openml_id": np.int64(31)}})
+
+    merged = known.merge(Knowledge.from_evaluations(rows.assign(family="other"), None))
+
+    assert merged.tasks == {"31": {"openml_id": 31}}
+    for exclude in (31, "31", [31], ["31"]):
+        assert not merged.filter(exclude=exclude).tasks
+    assert list(merged.filter(exclude=None).tasks) == list(merged.filter(exclude=[32]).tasks)
+    with pytest.raises(InvalidInputError, match="Accepted are names, OpenML data ids"):
+        merged.filter(exclude=[3.5])
+
+
+def test_a_fingerprint_may_be_given_as_it_is_stored(tables):
+    knowledge = Knowledge().add_study(_study(({"C": 1.0}, 0.9)), *_given(tables[0]), family="m")
+
+    assert not knowledge.filter(exclude=knowledge.tasks["one"]["fingerprint"]).tasks
+
+
+def test_numbers_of_numpy_are_saved(tmp_path):
+    rows = _scores(["a"], hp_d=[1], score=[0.1])
+    Knowledge.from_evaluations(rows, None, tasks={"a": {"openml_id": np.int64(31)}}).save(tmp_path)
+
+    assert Knowledge.load(tmp_path).tasks == {"a": {"openml_id": 31}}
+
+
+def test_whole_numbers_and_others_are_merged():
+    whole = Knowledge.from_evaluations(_scores(["a", "a"], hp_C=[1, 10], score=[1, 2.0]), None)
+    other = Knowledge.from_evaluations(_scores(["b", "b"], hp_C=[0.5, 2.0], score=[1, 2.0]), None)
+
+    for merged in (whole.merge(other), other.merge(whole)):
+        assert merged.spaces["m"]["C"] == FloatDistribution(0.5, 10.0)
+    with pytest.raises(InvalidInputError, match="Only Knowledge can be merged, got str"):
+        whole.merge("other")
+
+
+@pytest.mark.parametrize(
+    ("space", "found"),
+    [
+        ({"d": IntDistribution(5, 30), "c": CategoricalDistribution(["gini"])}, "d=1"),
+        ({"d": IntDistribution(1, 30), "c": CategoricalDistribution(["entropy"])}, "c='gini'"),
+    ],
+)
+def test_a_space_that_does_not_hold_the_evaluations_is_refused(space, found):
+    rows = _scores(["a", "a"], hp_d=[1, 10], hp_c=["gini", "gini"], score=[1, 2.0])
+
+    with pytest.raises(InvalidInputError, match=f"evaluated with {found}, which is not of its"):
+        Knowledge.from_evaluations(rows, None, space)
+
+
+def test_values_that_are_neither_numbers_nor_texts_are_refused():
+    rows = _scores(["a", "a"], hp_h=[(1,), (2, 2)], score=[1, 2.0])
+
+    with pytest.raises(InvalidInputError, match=r"hp_h holds \(1,\).*Write such values as texts"):
+        Knowledge.from_evaluations(rows, None)
+
+
+def test_none_may_be_a_category(tmp_path):
+    rows = [
+        {"task": f"t{task}", "family": "m", "hp_mf": mf, "hp_d": d, "score": score + d / 1_000}
+        for task in range(10)
+        for mf, score in ((None, 0.9), ("sqrt", 0.5), ("log2", 0.4))
+        for d in (3, 5, 9)
+    ]
+    space = {"mf": CategoricalDistribution(["sqrt", None, "log2"]), "d": IntDistribution(3, 9)}
+    knowledge = Knowledge.from_evaluations(pd.DataFrame(rows), None, space)
+    knowledge.save(tmp_path)
+
+    for known in (knowledge, Knowledge.load(tmp_path)):
+        search = SurrogateProposer(known, "m").start()
+        assert search.ask() == {"mf": None, "d": 9}
+        search.tell({"mf": None, "d": 9}, 0.909)
+        assert search.ask() != {"mf": None, "d": 9}
+
+
+def test_the_kind_of_a_target_may_be_said(tables):
+    X, _ = _given(tables[0])
+    ratings = np.arange(len(X)) % 3
+    knowledge = Knowledge()
+    for kind in (None, "regression"):
+        study = _study(({"C": 1.0}, 0.9), name=str(kind))
+        knowledge.add_study(study, X, ratings, family="m", kind=kind)
+
+    assert [about["kind"] for about in knowledge.tasks.values()] == ["multiclass", "regression"]
+    assert np.isnan(knowledge.metafeatures.loc["regression", "n_classes"])
+
+
+def test_what_ships_is_not_changed_by_studies(tables):
+    Knowledge.default().add_study(_study(({"C": 1.0}, 0.9)), *_given(tables[0]), family="m")
+
+    assert "m" not in Knowledge.default().families

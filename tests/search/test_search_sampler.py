@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from search.conftest import N_OTHERS, merit_of
 
 from autometa import Knowledge, MetaSampler
-from autometa.exceptions import ArtefactError, InvalidInputError
+from autometa.exceptions import ArtefactError, InvalidInputError, UnknownSpaceWarning
 from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
 from autometa.search import _replay
 
@@ -350,8 +350,10 @@ def test_several_objectives_and_unknown_spaces_are_left_to_the_base_sampler(make
     several = optuna.create_study(directions=["maximize"] * 2, sampler=make_sampler())
     several.optimize(lambda trial: (objective(trial), 0.0), n_trials=3)
     unknown = optuna.create_study(sampler=make_sampler())
-    unknown.optimize(lambda trial: trial.suggest_float("depth", 0, 1), n_trials=3)
+    with pytest.warns(UnknownSpaceWarning, match="is known of 'depth'. Known are C,") as told:
+        unknown.optimize(lambda trial: trial.suggest_float("depth", 0, 1), n_trials=3)
 
+    assert len(told) == 1
     assert origins(several) == origins(unknown) == ["sampler"] * 3
 
 

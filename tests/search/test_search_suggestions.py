@@ -4,12 +4,13 @@ import time
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from search.conftest import N_OTHERS, merit_of
 
-from autometa import suggest, warm_start
-from autometa.exceptions import InvalidInputError
+from autometa import Knowledge, suggest, warm_start
+from autometa.exceptions import InvalidInputError, OtherKindWarning, UnknownSpaceWarning
 from autometa.proposers import PortfolioProposer
 
 FAR = {"size": 90.0, "noise": -50.0, **{f"other_{j}": 1e3 for j in range(N_OTHERS)}}
@@ -153,3 +154,51 @@ def test_bad_input_is_told(given, knowledge):
     several = optuna.create_study(directions=["minimize"] * 2)
     with pytest.raises(InvalidInputError, match="2 objectives"):
         warm_start(several, **given)
+
+
+def test_categories_of_ones_own_are_kept_to(given):
+    space = {
+        "kernel": CategoricalDistribution(["sigmoid", "rbf"]),
+        "C": CategoricalDistribution([0.1, 1.0, 10.0]),
+    }
+    study = optuna.create_study(direction="maximize")
+
+    warm_start(study, n=6, space=space, **given)
+    study.optimize(
+        lambda trial: (
+            trial.suggest_categorical("C", [0.1, 1.0, 10.0])
+            * len(trial.suggest_categorical("kernel", ["sigmoid", "rbf"]))
+        ),
+        n_trials=6,
+    )
+
+    configs = [p.config for p in suggest(n=6, space=space, **given)]
+    assert {config["C"] for config in configs} <= {0.1, 1.0, 10.0}
+    assert {config.get("kernel", "rbf") for config in configs} == {"rbf"}
+    keys = [tuple(sorted(config.items())) for config in configs]
+    assert len(set(keys)) == len(keys)
+
+
+def test_names_that_nobody_knows_are_told(given):
+    study = optuna.create_study()
+    study.optimize(lambda trial: trial.suggest_float("svc__C", 0.1, 1.0), n_trials=1)
+
+    with pytest.raises(InvalidInputError, match="nothing is known of 'svc__C'. Known are C, "):
+        warm_start(study, **given)
+    with pytest.raises(InvalidInputError, match="nothing is known of 'c'"):
+        suggest(space={"c": FloatDistribution(1, 2)}, **given)
+    with pytest.warns(UnknownSpaceWarning, match="nothing is known of 'c'"):
+        suggest(space={"c": FloatDistribution(1, 2), "C": FloatDistribution(1, 2)}, **given)
+
+
+def test_knowledge_of_the_other_kind_is_warned_of():
+    rows = pd.DataFrame({"task": ["a", "b"], "family": "m", "hp_k": [1, 9], "score": [0.0, 1.0]})
+    tasks = {name: {"kind": "regression"} for name in "ab"}
+    knowledge = Knowledge.from_evaluations(rows, None, tasks=tasks)
+    X, ratings = np.arange(40.0)[:, None], np.arange(40) % 2
+
+    with pytest.warns(OtherKindWarning, match="only tasks with targets of numbers"):
+        suggest(X, ratings, family="m", knowledge=knowledge)
+    suggest(X, ratings, family="m", knowledge=knowledge, kind="regression")
+    with pytest.raises(InvalidInputError, match="kind must be one of .*got 'numbers'"):
+        suggest(X, ratings, family="m", knowledge=knowledge, kind="numbers")

@@ -32,11 +32,20 @@ def test_ranges_that_move_are_joined():
     assert space.fit({"C": -9.0})["C"] == 0.0
 
 
-def test_what_has_no_counterpart_stays_for_the_base_sampler():
+def test_a_category_without_counterpart_is_left_out_for_the_base_sampler():
     space = make()
     space.see({"kernel": CategoricalDistribution(["linear", "sigmoid"])})
 
-    assert space.fit({"kernel": "poly"})["kernel"] == "poly"
+    assert space.fit({"kernel": "poly", "C": 2.0}) == {"C": 1.0}
+
+
+def test_what_plays_no_part_beside_a_default_is_left_out():
+    space = UserSpace(
+        ["C", "kernel", "degree"], {"kernel": "rbf"}, {"degree": ("kernel", ("poly",))}
+    )
+    space.see({"C": FloatDistribution(0, 9)})
+
+    assert space.fit({"C": 2.0, "kernel": "poly", "degree": 3}) == {"C": 2.0, "kernel": "rbf"}
 
 
 def test_a_conditional_hyperparameter_that_was_planned_and_not_asked_for_is_left_alone():
