@@ -65,6 +65,10 @@ class FewerRowsWarning(UserWarning):
     """The time limit is too short to read all rows; some, drawn at random, were fitted on."""
 
 
+class NoScoreWarning(UserWarning):
+    """No trial has a score, so that a network predicts as proposed; the message says why."""
+
+
 class FamilyWarning(UserWarning):
     """A trial of a user's own estimator failed; the message says how."""
 

@@ -43,6 +43,7 @@ from autometa.exceptions import (
     FewerRowsWarning,
     InvalidTableError,
     MemoryLimitError,
+    NoScoreWarning,
 )
 from autometa.metafeatures import compute_metafeatures
 from autometa.tasks import as_frame
@@ -116,14 +117,17 @@ class AutoMetaEstimator(BaseEstimator):
 
     def _fit_rows(self, given, initialisation, metric, deadline, memory):
         from autometa.estimators._splits import find_folds
+        from autometa.families import Folds
 
         task, rows = self._encode_rows(given, deadline)
         self._task_ = given.task
         # Without a seed the folds are still the same in every fit, so that a study can resume.
         rng = as_generator(0 if self.random_state is None else self.random_state)
         folds = find_folds(
-            self.cv, given, rows, n_classes=task.n_classes, weight=task.weight, rng=rng
+            self.cv, given, rows, n_classes=task.n_classes, weight=rows.weight, rng=rng
         )
+        factors = task.weight / rows.weight  # of the classes: for what is fitted, not for scores
+        folds = Folds(folds.train_weight * factors, folds.valid_weight)
         with torch_threads(self.n_jobs, may_be_fewer=deadline.seconds is not None):
             _pay_for_first_use(initialisation)
             pace = self._propose(task, folds, initialisation, deadline, memory)
@@ -229,7 +233,9 @@ class AutoMetaEstimator(BaseEstimator):
 
         first = self._model_.networks[0][1] if self._is_of_first_fold(task, folds) else None
         families = find_families(self.families)
-        if self.families == "auto" and task.reading_share < 1 and len(task.y) > context_rows(task):
+        metric = self._metric_in_units(metric, task.y)
+        is_auto = isinstance(self.families, str) and self.families == "auto"
+        if is_auto and task.reading_share < 1 and len(task.y) > context_rows(task):
             # hardly any time: the network would see a part of the rows, and take longer
             families = (*(family for family in families if family != NAME), NAME)
         if NAME in families and self.cv is None and self.storage is None:
@@ -246,6 +252,7 @@ class AutoMetaEstimator(BaseEstimator):
                 storage=self.storage,
                 study_name=self.study_name,
                 seed=seed,
+                families=families,
             )
         proposals = self._find_proposals(families, task, given, pace.deadline)
         self.proposals_ = [proposals[0].first()]
@@ -257,7 +264,7 @@ class AutoMetaEstimator(BaseEstimator):
             folds,
             study=self.study_,
             n_trials=self.n_trials,
-            metric=self._metric_in_units(metric),
+            metric=metric,
             initialisation=initialisation,
             first=first,
             proposals=proposals,
@@ -281,10 +288,11 @@ class AutoMetaEstimator(BaseEstimator):
             config for one in proposals for config in one.proposed
         ] or self.proposals_
         if found is None:
+            self._warn_of_no_score(families, metric)
             return
         choices = self._choose(found, rows)
         members = [(one.candidate, one.weight) for one in choices if one.candidate.trial >= 0]
-        self._weights_ = {one.trial: weight for one, weight in members}
+        self._weights_ = {one.candidate.trial: one.weight for one in choices}
         try:
             self._model_ = self._keep(choices, found, task, initialisation, pace, seed)
         except KeyboardInterrupt:
@@ -302,6 +310,24 @@ class AutoMetaEstimator(BaseEstimator):
         self._take_decision(decision)
         steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
         self.best_params_ = {"family": best.family, **best.config, **steps}
+
+    def _warn_of_no_score(self, families, metric):
+        """Say that the proposed network predicts, where something else was asked for."""
+        from autometa.families import find_family
+        from autometa.families.adapted_network import NAME
+
+        errors = [trial.user_attrs.get("autometa:error") for trial in self.study_.trials]
+        error = next((e for e in [metric.error, *errors] if e is not None), None)
+        if error is None and NAME in families:
+            return  # there was no time to try it
+        names = ", ".join(find_family(family).NAME for family in families)
+        reason = "there was too little time" if error is None else f"the first error is {error}"
+        warnings.warn(
+            f"No trial of {names} has a score ({reason}), so the weights that were proposed for "
+            "the adapted network predict. Give more time, fewer folds, or another metric.",
+            NoScoreWarning,
+            stacklevel=6,
+        )
 
     def _choose(self, found, rows):
         """Choose what predicts: the ensemble or the best alone, as far as it is fast enough."""

@@ -1,9 +1,22 @@
 """A study's trials as a table."""
 
+import math
+
 import pandas as pd
 
 #: Origins of trials that knowledge proposed.
 WARM = ("surrogate", "nearest tasks", "portfolio")
+#: A network that predicts as it was proposed, without a trial.
+UNTRIED = {
+    "trial": -1,
+    "family": "adapted_network",
+    "score": math.nan,
+    "state": "not tried",
+    "origin": "proposed",
+    "ood_score": math.nan,
+    "n_steps": 0,
+    "seconds": math.nan,
+}
 
 
 def leaderboard(study, weights):
@@ -13,7 +26,7 @@ def leaderboard(study, weights):
     ----------
     study : optuna.Study
     weights : dict of int to float
-        Of the trials whose models predict.
+        Of the trials whose models predict; -1 for a network as proposed that was not tried.
 
     Returns
     -------
@@ -31,6 +44,8 @@ def leaderboard(study, weights):
         }
         for trial in study.get_trials(deepcopy=False)
     ]
+    if -1 in weights:
+        rows.append({**UNTRIED, "weight": weights[-1]})
     names = ["trial", "family", "score", "state", "origin", "ood_score", "n_steps", "seconds"]
     names.append("weight")
     table = pd.DataFrame(rows, columns=[*names, *sorted({n for r in rows for n in r} - {*names})])

@@ -66,6 +66,10 @@ class MetricInUnits:
     def takes_shifts(self):
         return self.metric.takes_shifts
 
+    @property
+    def error(self):
+        return self.metric.error
+
     is_of_labels = False
 
     def score(self, y, prediction, weight=None):

@@ -67,8 +67,9 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         it is encoded is refused at once; a search that comes near it ends, with a warning, and
         forests end with fewer trees. Proposing weights takes .1, on large tables up to 1 anyway.
     class_weight : dict, "balanced", list of these or None, default=None
-        Factors for the weights of rows, by class; the sum of all weights stays what it was. A list
-        has one for each of several targets.
+        Factors for the weights that rows are fitted with, by class; the sum of all weights stays
+        what it was. Rows held out are scored without them. A list has one for each of several
+        targets.
     random_state : int, RandomState, Generator or None, default=None
         Of several targets, each has a seed drawn from it.
     verbose : int, default=0
@@ -102,7 +103,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         The best configuration of those that predict, with its ``family``; empty where the
         proposed weights are used as they are.
     best_score_ : float
-        The mean validation score of what predicts, before any temperature; NaN without a trial.
+        The mean validation score of what predicts, as far as it was tried and before any
+        temperature; NaN without a trial.
     metafeatures_ : dict of str to float
         What describes the table; computed when first asked for.
     n_trials_ : int
@@ -235,8 +237,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     def _class_factors(self, rows):
         return class_factors(self.class_weight, self.classes_, rows.y, rows.weight)
 
-    def _metric_in_units(self, metric):
-        return metric.with_classes(self.classes_)
+    def _metric_in_units(self, metric, y):
+        return metric.with_classes(self.classes_, y)
 
     def _take_decision(self, decision):
         self.temperature_ = decision.temperature

@@ -90,7 +90,7 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         The best configuration of those that predict, with its ``family``; empty where the
         proposed weights are used as they are.
     best_score_ : float
-        The mean validation score of what predicts; NaN without a trial.
+        The mean validation score of what predicts, as far as it was tried; NaN without a trial.
     metafeatures_ : dict of str to float
         What describes the table; computed when first asked for.
     n_trials_ : int
@@ -183,8 +183,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     def _class_factors(self, rows):
         return np.ones(len(rows.y))
 
-    def _metric_in_units(self, metric):
-        return MetricInUnits(metric.with_classes(None), self._units_)
+    def _metric_in_units(self, metric, y):
+        return MetricInUnits(metric.with_classes(None, self._units_.undo(y)), self._units_)
 
     def _take_decision(self, decision):
         if decision.tuned is not None:

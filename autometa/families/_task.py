@@ -46,3 +46,12 @@ class Folds:
 
     train_weight: np.ndarray
     valid_weight: np.ndarray
+
+    @property
+    def are_bagged(self):
+        """Whether the folds' models may predict together: at least half of them know each row.
+
+        Of a single fold and of splits that are ordered in time, they do not.
+        """
+        n_models = (self.train_weight > 0).sum(axis=0)
+        return bool((2 * n_models >= len(self.train_weight)).all())

@@ -9,6 +9,7 @@ from autometa.families.adapted_network import NAME as NETWORK
 from autometa.proposers import PortfolioProposer, SurrogateProposer
 from autometa.search._proposing import find_proposer
 from autometa.search._replay import MIN_GAIN, ask
+from autometa.search._stored import read_trial
 
 #: Proposals of one family; a sampler goes on after them.
 MOST_PROPOSALS = 12
@@ -49,6 +50,8 @@ class FamilyProposals:
     source : str or Family
     proposed : list of dict
         The configurations given so far, with their ``family``.
+    stored_score : float
+        Of a search that is resumed: the best of the family so far.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class FamilyProposals:
     ):
         self.source = family
         self.family, self.proposed = find_family(family).NAME, []
-        self._search, self._default_at = None, 0
+        self._search, self._default_at, self._stored = None, 0, None
         self._space = find_family(family).space(is_regression=is_regression)
         if family == NETWORK:
             self._default = first_config(n_rows, is_regression=is_regression)
@@ -77,12 +80,22 @@ class FamilyProposals:
         """The library's defaults, or what stands for them; with the family."""
         return {"family": self.family, **self._default}
 
-    def resume(self):
-        """Leave out the defaults: an earlier search has tried them."""
-        self._default = None
+    def resume(self, stored=None):
+        """Leave out the defaults, which an earlier search has tried, and begin with its best.
+
+        Parameters
+        ----------
+        stored : FrozenTrial, default=None
+            The best trial of the family.
+        """
+        self._default, self._stored = None, stored
+        self.stored_score = -np.inf if stored is None else stored.value
 
     def next(self):
         """Return a configuration with the user attributes of its trial, or None for no more."""
+        if self._stored is not None:
+            stored, self._stored = self._stored, None
+            return read_trial(stored, f"{self.family}."), {ORIGIN: "resumed"}
         n_before = len(self.proposed)
         if n_before or self._default is None or not self._defaults_come_first:
             self._start()

@@ -7,6 +7,7 @@ from autometa.evaluation import evaluate_group
 from autometa.families import space
 from autometa.families.adapted_network import DEFAULT_CONFIG, NAME, propose_weights
 from autometa.search._library import Candidate
+from autometa.search._stored import best_trial, read_trial
 
 #: Trials asked at once on a CPU and on a GPU.
 GROUP_SIZES = {"cpu": 8, "cuda": 32}
@@ -94,7 +95,7 @@ class NetworkTrials:
         finally:
             told, candidates = group.tell(self.study)
             self.n_trials += n_asked
-            _, best = best_network(self.study)
+            best = best_trial(self.study, NAME)
             if best is not None:
                 self.pace.group_ended(best.user_attrs["autometa:n_steps"])
             for frozen, n_steps, prediction in candidates:
@@ -118,30 +119,6 @@ class NetworkTrials:
             proposed=self._proposed,
             **self._common,
         )
-
-
-def best_network(study):
-    """The best score and trial of those that a search told; others may have added their own."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    told = [
-        trial
-        for trial in complete
-        if "autometa:n_steps" in trial.user_attrs
-        and trial.user_attrs.get("autometa:family", NAME) == NAME
-    ]
-    if not told:
-        return float("-inf"), None
-    best = max(told, key=lambda trial: trial.value)
-    return best.value, best
-
-
-def read_trial(trial, prefix):
-    """The hyperparameters of a trial by their own names."""
-    return {
-        name.removeprefix(prefix): value
-        for name, value in trial.params.items()
-        if name.startswith(prefix)
-    }
 
 
 class _Group:

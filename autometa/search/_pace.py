@@ -237,6 +237,10 @@ class Pace:
             return False
         return self.is_free or self._fits(REFIT_OF_FOLD * seconds)
 
+    def may_fit(self, seconds):
+        """Whether further fits that take so long end in time."""
+        return self.is_free or seconds < self._left_for_fits_s
+
     @property
     def _left_for_fits_s(self):
         refit_s = self._refit_s(self._best_n_steps or 0, self._n_reserved)

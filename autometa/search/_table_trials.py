@@ -105,6 +105,8 @@ class TableTrials:
             trial.set_user_attr("autometa:rows_share", rows_share)
         with self.pace.fitting(self.family, n_folds, rows_share) as limits:
             for fold in range(n_folds):
+                if fold and not self._may_fit(limits.seconds / fold * (n_folds - fold)):
+                    break
                 try:
                     model = self.models.make(self._source, config)
                     self.models.fit(model, fold, limits.should_stop, rows_share)
@@ -134,6 +136,7 @@ class TableTrials:
         else:
             predictions = predictions[0][None, best]
         if not np.isfinite(scores[best]):
+            self._note(trial, self.library.scorer.metric.error or "the score is not finite")
             return None
         if steps[best] is not None:
             config = {**config, steps_name: steps[best]}
@@ -151,6 +154,10 @@ class TableTrials:
             rows_share=rows_share,
         )
 
+    def _may_fit(self, seconds):
+        """Whether the fits that are left fit; those that can end early do so by themselves."""
+        return find_family(self._source).STEPS_NAME is not None or self.pace.may_fit(seconds)
+
     @property
     def _errors(self):
         """What a fit may raise; of estimators that are not ours, anything."""
@@ -158,10 +165,11 @@ class TableTrials:
         return Exception if is_own else (ValueError, ArithmeticError, MemoryError)
 
     def _note(self, trial, error):
-        trial.set_user_attr("autometa:error", repr(error)[:300])
+        text = error if isinstance(error, str) else repr(error)
+        trial.set_user_attr("autometa:error", text[:300])
         if isinstance(self._source, Family) and not self.n_failed:
             warnings.warn(
-                f"A trial of the family {self.family!r} failed: {error!r}. The search goes on "
+                f"A trial of the family {self.family!r} failed: {text}. The search goes on "
                 "without it; study_ has the errors of all trials as 'autometa:error'.",
                 FamilyWarning,
                 stacklevel=2,

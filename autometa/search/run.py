@@ -12,7 +12,8 @@ from autometa.exceptions import MemoryLimitWarning
 from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
 from autometa.search._family_proposals import FamilyProposals
 from autometa.search._library import Candidate, Library
-from autometa.search._network_trials import NetworkTrials, best_network, read_trial
+from autometa.search._network_trials import NetworkTrials
+from autometa.search._stored import best_trial, read_trial
 from autometa.search._table_trials import TableTrials
 
 logger = logging.getLogger(__name__)
@@ -144,17 +145,20 @@ def run_search(
         proposals = [FamilyProposals(NAME, **kind)]
     is_alone = [one.family for one in proposals] == [NAME]
     fold_models = None if is_alone else models(scorer.rows)
+    refits = not is_alone and not folds.are_bagged
     runners = []
     for one in proposals:
         common["proposals"] = one
         if study.trials:
-            one.resume()
+            one.resume(None if is_alone else best_trial(study, one.family))
         if one.family == NAME:
             own = {"initialisation": initialisation, "seed": seed, "device": device}
             own |= {"prefix": "" if is_alone else f"{NAME}.", "first": first}
             runners.append(NetworkTrials(task, folds, **own, **common))
         else:
             runners.append(TableTrials(models=fold_models, **common))
+    if study.trials and not is_alone:  # what was best comes first, in case there is time for little
+        runners.sort(key=lambda runner: -runner.proposals.stored_score)
     turns = _Turns(runners, library, reads_clock=not pace.is_free)
     n_done, n_stale, interrupted = 0, 0, False
     study.is_searching, study.is_stopped = True, False
@@ -169,8 +173,8 @@ def run_search(
             told, has_gained = turns.run(runner, n_most)
             n_done += len(told)
             n_stale = 0 if has_gained else n_stale + len(told)
-            if not is_alone and fold_models.n_folds == 1:
-                pace.reserve(sum(one.seconds for one in _fitted(library)))
+            if refits:
+                pace.reserve(sum(_largest_s(one, folds) for one in _fitted(library)))
             for frozen in told:
                 for callback in callbacks:
                     callback(study, frozen)
@@ -185,8 +189,9 @@ def run_search(
         return _best_alone(study, library, interrupted)
     if not library.candidates:
         return None
-    if fold_models.n_folds == 1 and not interrupted:
-        _refit(library, fold_models, pace, {one.family: one.source for one in proposals})
+    if refits:
+        sources = {} if interrupted else {one.family: one.source for one in proposals}
+        _refit(library, fold_models, pace, sources)
     score = float(library.score)
     return SearchResult(library.candidates, library.weights, score, interrupted, scorer)
 
@@ -262,11 +267,25 @@ def _fitted(library):
     return [one for _, one in sorted(members, key=lambda pair: -pair[0])]
 
 
+def _largest_s(one, folds):
+    """Seconds of a candidate's fit on the fold that trains on most rows."""
+    n_rows = (folds.train_weight > 0).sum(axis=1)
+    return one.seconds * n_rows.max() / n_rows.sum()
+
+
 def _refit(library, fold_models, pace, sources):
-    """Fit those that saw one fold's rows only on all rows, as far as time allows."""
+    """Fit what saw some of the rows only on all of them, as far as time allows.
+
+    Of the others, the model of the fold that trains on most rows is kept.
+    """
+    folds = fold_models.folds
+    largest = int((folds.train_weight > 0).sum(axis=1).argmax())
+    for one in library.candidates:
+        if one.models:
+            one.models[:] = one.models[largest : largest + 1]
     pace.reserve(0.0)
     for one in _fitted(library):
-        if pace.may_refit(one.seconds):
+        if one.family in sources and pace.may_refit(_largest_s(one, folds)):
             model = fold_models.make(sources[one.family], one.config)
             fold_models.fit(model)
             one.models[:] = [model]
@@ -274,15 +293,15 @@ def _refit(library, fold_models, pace, sources):
 
 def _best_alone(study, library, interrupted):
     """The best of the adapted network's trials, stored ones included."""
-    score, best = best_network(study)
+    best = best_trial(study, NAME)
     if best is None:
         return None
     config = {**DEFAULT_CONFIG, **read_trial(best, "")}
     n_steps = best.user_attrs["autometa:n_steps"]
     tried = {one.trial: one.predictions for one in library.candidates}
     predictions = tried.get(best.number, np.empty(0))  # a stored trial's are gone
-    one = Candidate(NAME, config, score, predictions, best.number, n_steps)
-    return SearchResult([one], np.ones(1), score, interrupted, library.scorer)
+    one = Candidate(NAME, config, best.value, predictions, best.number, n_steps)
+    return SearchResult([one], np.ones(1), best.value, interrupted, library.scorer)
 
 
 def _is_unfinished(study, n_done, n_trials, n_stale):

@@ -1,11 +1,20 @@
 """Estimators of several families."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss
+from sklearn.model_selection import TimeSeriesSplit
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor, load
-from autometa.exceptions import ArtefactError, InvalidInputError, MissingExtraError
+from autometa.exceptions import (
+    ArtefactError,
+    InvalidInputError,
+    MissingExtraError,
+    NoScoreWarning,
+)
+from autometa.families import Folds
 
 FAMILIES = ["adapted_network", "linear", "extra_trees", "hist_gradient_boosting"]
 
@@ -133,3 +142,85 @@ def test_where_time_is_short_for_its_rows_the_network_comes_last(
 
     assert model.proposals_[0]["family"] == first
     assert len(seen) == 1
+
+
+def test_models_of_splits_in_time_learn_from_the_newest_rows(fit, table):
+    X, _ = table
+    old = np.arange(90) < 70
+    y = np.where(old, 0.0, 50.0)  # a jump that the first folds cannot know of
+    X = np.column_stack([X, ~old])
+
+    model = AutoMetaRegressor(
+        families=["extra_trees", "linear"], cv=TimeSeriesSplit(4), n_trials=3, time_limit=None
+    ).fit(X, y)
+
+    assert abs(model.predict(X[~old]) - 50.0).max() < 5.0
+
+
+def test_where_folds_share_all_rows_their_models_predict_together():
+    one = np.ones(6)
+    dealt = np.array([[1, 1, 1, 1, 0, 0], [0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 1, 1.0]])
+    in_time = np.array([[1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0.0]])
+
+    assert Folds(dealt, 1 - dealt).are_bagged
+    assert not Folds(in_time, one - in_time).are_bagged
+    assert not Folds(dealt[:1], 1 - dealt[:1]).are_bagged
+
+
+def test_class_weights_are_for_fits_and_not_for_scores():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(400, 4))
+    y = np.where(X[:, 0] + rng.normal(size=400) > 1.5, "rare", "common")
+    scores = {}
+    for weight in (None, "balanced"):
+        model = AutoMetaClassifier(
+            metric="accuracy",
+            class_weight=weight,
+            families=["linear"],
+            n_trials=1,
+            time_limit=None,
+            random_state=0,
+        ).fit(X, y)
+        scores[weight] = model.best_score_
+        if weight is not None:
+            assert (model.predict(X) == "rare").mean() > 1.5 * (y == "rare").mean()
+
+    assert scores[None] > (y == "common").mean() - 0.02
+    assert scores["balanced"] < scores[None] - 0.03  # its errors count as they are
+
+
+def test_a_resumed_search_begins_with_the_best_that_is_stored(table, tmp_path):
+    X, y = table
+    stored = {"storage": f"sqlite:///{tmp_path}/study.db", "study_name": "mine"}
+    options = {"families": ["linear", "extra_trees"], "time_limit": None, "random_state": 0}
+    make = partial(AutoMetaClassifier, **stored, **options, ensemble=False)
+    first = make(n_trials=5).fit(X, y > 0)
+
+    resumed = make(n_trials=1).fit(X, y > 0)
+
+    assert resumed.n_trials_ == 6
+    assert resumed.best_score_ == pytest.approx(first.best_score_)
+    assert resumed.best_params_["family"] == first.best_params_["family"]
+    assert "resumed" in set(resumed.leaderboard_["origin"])
+
+
+def test_a_network_that_was_not_tried_has_its_row(table):
+    X, y = table
+    model = AutoMetaClassifier(
+        families=["linear", "adapted_network"], n_trials=1, time_limit=None
+    ).fit(X, y > 0)
+
+    board = model.leaderboard_.set_index("state")
+    assert board["weight"].to_dict() == {"complete": 0.5, "not tried": 0.5}
+    assert board.loc["not tried", "family"] == "adapted_network"
+
+
+def test_where_no_trial_has_a_score_a_warning_says_why(table):
+    X, y = table
+
+    with pytest.warns(NoScoreWarning, match=r"No trial of linear has .*too little time.*predict"):
+        AutoMetaRegressor(families=["linear"], time_limit=0.0).fit(X, y)
+    with pytest.warns(NoScoreWarning, match="first error is ValueError: .*Logarithmic"):
+        AutoMetaRegressor(
+            families=["linear"], metric="neg_mean_squared_log_error", n_trials=2, time_limit=None
+        ).fit(X, np.maximum(10 * y, 0.0))

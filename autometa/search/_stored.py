@@ -1,0 +1,26 @@
+"""What the trials of a study tell: the best of a family, and its hyperparameters."""
+
+from optuna.trial import TrialState
+
+from autometa.families.adapted_network import NAME
+
+
+def best_trial(study, family):
+    """The best trial of a family that a search told, or None; others may have added their own."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    told = [
+        trial
+        for trial in complete
+        if trial.user_attrs.get("autometa:family", NAME) == family
+        and (family != NAME or "autometa:n_steps" in trial.user_attrs)
+    ]
+    return max(told, key=lambda trial: trial.value, default=None)
+
+
+def read_trial(trial, prefix):
+    """The hyperparameters of a trial by their own names."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in trial.params.items()
+        if name.startswith(prefix)
+    }
