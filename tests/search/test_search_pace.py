@@ -253,6 +253,12 @@ def test_a_fit_is_told_to_stop_when_its_share_of_the_time_is_used(make_pace, clo
     assert 10 < is_late.index(True) < 20  # half of 35 % of the time left
 
 
+def test_further_folds_have_to_fit(make_pace):
+    assert make_pace(None).may_fit(1e9)
+    assert make_pace(10.0).may_fit(5.0)
+    assert not make_pace(10.0).may_fit(11.0)
+
+
 def test_a_refit_on_all_rows_has_to_fit(make_pace, clock):
     pace = make_pace(10.0)
 
