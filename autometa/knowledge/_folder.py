@@ -81,11 +81,13 @@ def read_description(path, *, format, format_version, written_by, oldest_version
     oldest_version = format_version if oldest_version is None else oldest_version
     if version not in range(oldest_version, format_version + 1):
         read = " to ".join(map(str, sorted({oldest_version, format_version})))
-        writer = _writer_of(described)
+        writer, reader = _writer_of(described), version_of("autometa")
+        way_out = f"The autometa that wrote it reads it: pip install autometa=={writer}."
+        if writer in (None, reader):  # formats may change between two releases
+            way_out = "Make it anew with this one, or take what ships with the package."
         raise ArtefactError(
-            f"{path.parent} has format version {version}, this autometa "
-            f"({version_of('autometa')}) reads version {read}. The autometa that wrote it reads "
-            f"it: {f'pip install autometa=={writer}' if writer else 'it does not say which'}."
+            f"{path.parent} has format version {version}, this autometa ({reader}) reads version "
+            f"{read}. {way_out}"
         )
     return described
 

@@ -95,6 +95,13 @@ def test_another_format_is_named_with_who_reads_it(folder, version):
         Initialisation.load(folder)
 
 
+def test_no_version_that_cannot_read_a_format_is_named(folder):
+    change(folder, format_version=2)
+
+    with pytest.raises(ArtefactError, match="reads version 3. Make it anew with this one"):
+        Initialisation.load(folder)
+
+
 @pytest.mark.parametrize("position", [5, 200, -3])
 def test_a_flipped_byte_is_found(folder, position):
     path = folder / "initialisation.safetensors"
