@@ -33,6 +33,8 @@ class Metric:
 
     #: Numbers are not shifted for it.
     takes_shifts = False
+    #: It always gives a score; see :class:`autometa._scorer_metrics.ScorerMetric`.
+    error = None
 
     @property
     def is_of_labels(self):
@@ -42,8 +44,11 @@ class Metric:
         """
         return self.name in LABEL_METRICS and self.name not in ("accuracy", "f1_micro")
 
-    def with_classes(self, classes):
-        """Return the metric for labels of the user, or for numbers where they are None."""
+    def with_classes(self, classes, y=None):
+        """Return the metric for labels of the user, or for numbers where they are None.
+
+        It scores any target ``y``.
+        """
         if classes is None or self.name not in BINARY:
             return self
         if len(classes) != 2 or 1 not in classes.tolist():
@@ -82,6 +87,10 @@ class Metric:
         return float(function(np.asarray(y), np.asarray(prediction, dtype=np.float64), weight))
 
 
+#: Those of scikit-learn that are about several labels of one row.
+SAMPLES_METRICS = ("f1_samples", "jaccard_samples", "precision_samples", "recall_samples")
+
+
 def find_metric(metric, *, is_regression):
     """Return the metric that a user asked for; None gives the default.
 
@@ -109,6 +118,11 @@ def find_metric(metric, *, is_regression):
     if isinstance(metric, str):
         if metric in known:
             return Metric(metric)
+        if metric in SAMPLES_METRICS and not is_regression:
+            raise InvalidInputError(
+                f"metric={metric!r} compares the labels of a row with each other, and each target "
+                f"is scored alone. Give e.g. {metric.replace('_samples', '_macro')!r}."
+            )
         if metric in metrics.get_scorer_names() and _is_of_numbers(metric) == is_regression:
             return ScorerMetric(metrics.get_scorer(metric), metric)
     elif callable(metric) and not getattr(metric, "__module__", "").startswith("sklearn.metrics."):

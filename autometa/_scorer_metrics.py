@@ -1,6 +1,7 @@
 """Scorers of scikit-learn, and callables like them, as metrics of predictions."""
 
-from dataclasses import dataclass, replace
+import warnings
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,8 +10,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from autometa._repeats import repeat_by_weight
 from autometa.exceptions import InvalidInputError
 
+#: Rows of the target that a scorer is tried on at most.
+MOST_TRIED = 1_000
 
-@dataclass(frozen=True)
+
+@dataclass(eq=False)
 class ScorerMetric:
     """Score predictions by a callable ``scorer(estimator, X, y)``; the higher, the better.
 
@@ -23,28 +27,46 @@ class ScorerMetric:
     name : str
     classes : ndarray of shape (n_classes,) or None
         Labels of the user; None for numbers.
+    y : ndarray of shape (n_tried,) or None
+        Rows of the target that the scorer is tried on before any search; by default made-up ones.
+    error : str or None
+        Why the scorer gave no score when it first gave none.
     """
 
     scorer: object
     name: str
     classes: np.ndarray | None = None
+    y: np.ndarray | None = None
+    error: str | None = field(default=None, init=False)
 
-    def with_classes(self, classes):
+    def with_classes(self, classes, y=None):
         """Return the metric for these labels, or for numbers where they are None.
+
+        Parameters
+        ----------
+        classes : ndarray of shape (n_classes,) or None
+        y : ndarray of shape (n_rows,), optional
+            The target, as class indices or numbers; by default the one of an earlier call.
 
         Raises
         ------
         InvalidInputError
-            Where the scorer cannot score them.
+            Where the scorer cannot score the target, however well or badly it is predicted.
         """
-        metric = replace(self, classes=classes)
+        y = self.y if y is None else _few_rows(y)
+        metric = replace(self, classes=classes, y=y)
         try:
             metric._probe  # noqa: B018
         except Exception as error:
-            target = "numbers" if classes is None else f"the classes {classes.tolist()[:10]}"
+            if classes is None:
+                target = "numbers" if y is None else f"numbers from {y.min():g} to {y.max():g}"
+                hint = "one for numbers like these"
+            else:
+                target = f"the classes {classes.tolist()[:10]}"
+                hint = "e.g. by sklearn.metrics.make_scorer with pos_label, average or labels"
             raise InvalidInputError(
-                f"metric={self.name} cannot score {target}: {error} Give another, e.g. by "
-                "sklearn.metrics.make_scorer with pos_label, average or labels."
+                f"metric={self.name} cannot score {target}: {_describe(error)}. "
+                f"Give another, {hint}."
             ) from error
         return metric
 
@@ -61,7 +83,8 @@ class ScorerMetric:
     def score(self, y, prediction, weight=None):
         """Score the predictions of some rows, as :meth:`autometa._metrics.Metric.score` does.
 
-        A scorer that needs all classes sees those only that have rows; NaN where that fails too.
+        A scorer that needs all classes sees those only that have rows. Where that fails too, the
+        score is NaN, and the metric remembers the first ``error``.
         """
         if weight is not None:
             counts = weight > 0
@@ -75,33 +98,53 @@ class ScorerMetric:
             weight = None
         try:
             return self._ask(y, prediction, weight, self.classes)[0]
-        except ValueError:
-            present = np.unique(y)
-            if self.classes is None or not 2 <= len(present) < len(self.classes):
-                return np.nan
+        except Exception as error:  # a scorer of users may raise anything
+            found = self._ask_among_present(y, prediction, weight)
+            if np.isnan(found) and self.error is None:
+                self.error = _describe(error)
+            return found
+
+    def _ask_among_present(self, y, prediction, weight):
+        """Score as if the classes without rows were none; NaN where that cannot be."""
+        present = np.unique(y)
+        if self.classes is None or not 2 <= len(present) < len(self.classes):
+            return np.nan
+        among = prediction[:, present] + 1e-12
+        among = among / among.sum(axis=1, keepdims=True)
+        y = np.searchsorted(present, y)
         try:
-            among = prediction[:, present] + 1e-12
-            among = among / among.sum(axis=1, keepdims=True)
-            y = np.searchsorted(present, y)
             return self._ask(y, among, weight, self.classes[present])[0]
-        except ValueError:
+        except Exception:
             return np.nan
 
     @cached_property
     def _probe(self):
-        """Whether weights are taken, and which methods are called, on made-up rows."""
+        """Whether weights are taken, and which methods are called.
+
+        What a scorer takes may fail on some predictions, such as those of one class only: it is
+        asked for several, and its first error is raised where it can score none of them.
+        """
+        y, predictions = self._predictions_to_try()
+        errors = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for prediction in predictions:
+                for weight in (np.ones(len(y)), None):
+                    try:
+                        return weight is not None, self._ask(y, prediction, weight, self.classes)[1]
+                    except Exception as error:  # a scorer of users may raise anything
+                        errors.append(error)
+        raise errors[1]  # without weights, which it may not take
+
+    def _predictions_to_try(self):
+        """The target, and predictions of it: without knowledge, right, and wrong."""
         if self.classes is None:
-            y = np.array([1.0, 2.0, 4.0, 3.0])
-            prediction = y + 0.5
-        else:
-            y = np.arange(2 * len(self.classes)) % len(self.classes)
-            prediction = np.full((len(y), len(self.classes)), 1 / len(self.classes))
-        try:
-            _, used = self._ask(y, prediction, np.ones(len(y)), self.classes)
-            return True, used
-        except (TypeError, ValueError):  # it takes no weights
-            _, used = self._ask(y, prediction, None, self.classes)
-            return False, used
+            y = np.array([1.0, 2.0, 4.0, 3.0]) if self.y is None else self.y
+            return y, [np.full(len(y), y.mean()), y, np.roll(y, 1)]
+        n_classes = len(self.classes)
+        y = np.arange(2 * n_classes) % n_classes if self.y is None else self.y
+        right = np.eye(n_classes)[y]
+        return y, [np.full((len(y), n_classes), 1 / n_classes), right, np.roll(right, 1, axis=0)]
 
     def _ask(self, y, prediction, weight, classes):
         options = {} if weight is None else {"sample_weight": weight}
@@ -109,14 +152,31 @@ class ScorerMetric:
             estimator, rows = _Numbers(), np.asarray(prediction, dtype=np.float64)[:, None]
         else:
             estimator, rows, y = _Classes(classes), np.asarray(prediction, np.float64), classes[y]
-        found = self.scorer(estimator, rows, y, **options)
-        return float(found), estimator.used
+        found = float(self.scorer(estimator, rows, y, **options))
+        if np.isnan(found):
+            raise ValueError("the score is NaN")
+        return found, estimator.used
 
     def __hash__(self):
         return hash(self.name)
 
     def __eq__(self, other):
         return isinstance(other, ScorerMetric) and self.name == other.name
+
+
+def _few_rows(y):
+    """Some rows of a target, among them the least and the largest."""
+    if len(y) <= MOST_TRIED:
+        return y
+    places = np.linspace(0, len(y) - 1, MOST_TRIED).astype(int)
+    few = np.sort(y)[places]
+    if y.dtype.kind in "iu":  # classes, of which none may lack
+        few = np.concatenate([few, np.unique(y)])
+    return np.random.default_rng(0).permutation(few)
+
+
+def _describe(error):
+    return f"{type(error).__name__}: {error}"[:300].rstrip(":. ")
 
 
 class _Numbers(RegressorMixin, BaseEstimator):

@@ -219,3 +219,78 @@ def test_a_metric_of_classes_cannot_score_numbers():
         find_metric(scorer, is_regression=True).with_classes(None)
     with pytest.raises(InvalidInputError, match="for numbers"):
         find_metric("matthews_corrcoef", is_regression=True)
+
+
+def test_of_several_labels_in_a_row_none_is_scored():
+    with pytest.raises(InvalidInputError, match="each target is scored alone. .*'f1_macro'"):
+        find_metric("f1_samples", is_regression=False)
+
+
+def precision_by_hand(estimator, X, y):
+    is_predicted = estimator.predict(X) == "yes"
+    return int((y[is_predicted] == "yes").sum()) / int(is_predicted.sum())
+
+
+def test_a_scorer_that_fails_on_some_predictions_is_not_refused_and_remembers_why():
+    metric = find_metric(precision_by_hand, is_regression=False)
+    metric = metric.with_classes(np.array(["no", "yes"]))
+    y = np.array([0, 1])
+
+    assert metric.is_of_labels and metric.error is None
+    assert metric.score(y, np.array([[0.2, 0.8], [0.3, 0.7]])) == 0.5
+    assert np.isnan(metric.score(y, np.array([[0.9, 0.1], [0.8, 0.2]])))
+    assert metric.error == "ZeroDivisionError: division by zero"
+
+
+def test_whatever_a_scorer_raises_is_no_score_and_the_first_error_is_remembered():
+    errors = iter([IndexError("first"), ValueError("second")])
+
+    def scorer(estimator, X, y):
+        if len(y) == 3:
+            raise next(errors)
+        return 0.5
+
+    metric = find_metric(scorer, is_regression=True).with_classes(None)
+
+    assert np.isnan(metric.score(np.ones(3), np.ones(3)))
+    assert np.isnan(metric.score(np.ones(3), np.ones(3)))
+    assert metric.error == "IndexError: first"
+    assert metric.with_classes(None).error is None
+
+
+def test_a_score_that_is_not_a_number_is_an_error_too():
+    def scorer(estimator, X, y):
+        return np.nan if len(y) == 3 else 0.5
+
+    metric = find_metric(scorer, is_regression=True).with_classes(None)
+
+    assert np.isnan(metric.score(np.ones(3), np.ones(3)))
+    assert metric.error == "ValueError: the score is NaN"
+
+
+def test_a_scorer_is_tried_on_the_target_that_it_shall_score():
+    squared_log = find_metric("neg_mean_squared_log_error", is_regression=True)
+    poisson = find_metric("neg_mean_poisson_deviance", is_regression=True)
+    many = np.linspace(-5, 4, 5_000)
+
+    for y in (np.array([1.0, -3.0]), many):
+        with pytest.raises(InvalidInputError, match="numbers from -[35] to [14]: .*targets"):
+            squared_log.with_classes(None, y)
+    assert squared_log.with_classes(None, many + 5).with_classes(None).error is None
+    # of what is right, zeros, it could not say
+    assert poisson.with_classes(None, np.array([0.0, 2.0])).score(np.ones(2), np.ones(2)) == 0
+
+
+def test_a_rare_class_is_among_the_rows_that_a_scorer_is_tried_on():
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(set(y.tolist()))
+        return 0.5
+
+    y = np.zeros(100_000, dtype=int)
+    y[[5, 6]] = 1, 2
+
+    find_metric(scorer, is_regression=False).with_classes(np.array(["a", "b", "c"]), y)
+
+    assert seen == [{"a", "b", "c"}]

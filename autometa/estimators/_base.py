@@ -34,7 +34,7 @@ from autometa.estimators._knowledge import (
 )
 from autometa.estimators._leaderboard import leaderboard
 from autometa.estimators._members import Members
-from autometa.estimators._options import check_options, find_families
+from autometa.estimators._options import check_metric, check_options, find_families
 from autometa.estimators._several_targets import fit_targets, leaderboard_of_targets
 from autometa.estimators._study import quiet_optuna
 from autometa.estimators._threads import blas_threads, count_threads, torch_threads
@@ -98,6 +98,7 @@ class AutoMetaEstimator(BaseEstimator):
             memory = Memory(self.memory_limit)
             metric = find_metric(self.metric, is_regression=self._kind == "regression")
             given = check_given(X, y, sample_weight, groups, kind=self._kind)
+            check_metric(metric, given)
             initialisation = find_initialisation(self.knowledge)
             for one in given:  # what is known by one of its targets is warned of once
                 if check_known_task(one.task, initialisation, self.on_known_task):
@@ -306,7 +307,7 @@ class AutoMetaEstimator(BaseEstimator):
         members = [(one, weight / total) for one, weight in members]
         is_all = len(members) == len(choices)
         decision = decide(found, members, task, found.scorer.metric, is_all=is_all)
-        self.best_score_ = decision.score
+        self.best_score_ = float(decision.score)
         self._take_decision(decision)
         steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
         self.best_params_ = {"family": best.family, **best.config, **steps}

@@ -7,6 +7,7 @@ import numpy as np
 
 from autometa.estimators._knowledge import ON_KNOWN_TASK
 from autometa.exceptions import InvalidInputError
+from autometa.tasks.arrays import naming_target
 
 #: What "auto" tries, in the order of first trials; of alternatives the first that is installed.
 AUTO_FAMILIES = (
@@ -23,7 +24,7 @@ def find_families(families):
     """List the families that ``families`` names or holds, in the order of their first trials."""
     from autometa.families import EXTRAS
 
-    if families != "auto":
+    if not isinstance(families, str):  # an array of names does not compare with "auto"
         return tuple(dict.fromkeys(families))
     installed = ([n for n in names if n not in EXTRAS or find_spec(n)] for names in AUTO_FAMILIES)
     return tuple(names[0] for names in installed if names)
@@ -75,12 +76,27 @@ def check_options(estimator):
 def _check_families(families, *, is_regression):
     from autometa.families import EXTRAS, check_families, import_extra
 
-    if families == "auto" and isinstance(families, str):
+    if isinstance(families, str) and families == "auto":
         return
     check_families(families, is_regression=is_regression)
     for name in EXTRAS:
-        if name in families:
+        if name in list(families):
             import_extra(name, name)
+
+
+def check_metric(metric, given):
+    """Refuse a metric that cannot score one of the targets, before time is spent on any.
+
+    Parameters
+    ----------
+    metric : Metric or ScorerMetric
+    given : list of GivenTable
+        One a target.
+    """
+    for one in given:
+        classes = None if one.task.kind == "regression" else one.task.classes
+        with naming_target(one.task.y.name if len(given) > 1 else None):
+            metric.with_classes(classes, one.y)
 
 
 def _is_int(value):

@@ -6,6 +6,8 @@ Inside skops' file, boosting of LightGBM, XGBoost and CatBoost is in the format 
 import dataclasses
 import hashlib
 import json
+import sys
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from zipfile import ZIP_DEFLATED
@@ -24,8 +26,10 @@ FORMAT = "autometa-estimator"
 #: Version 3 had no temperature; it is read too.
 FORMAT_VERSION, OLDEST_VERSION = 4, 3
 TENSORS, DESCRIPTION, TABLES = "estimator.safetensors", "estimator.json", "tables.skops"
-#: What models of tables consist of, beside what skops trusts by itself: our own classes, and
+#: What models of tables consist of, beside what skops trusts by itself: our own classes,
 TRUSTED_PREFIXES = ("autometa.families.", "autometa.encoding.")
+#: and these types of libraries. Those of scikit-learn hold numbers and estimators; they are named
+#: one by one, since its modules hold functions too, and whatever they import.
 TRUSTED_TYPES = {
     "catboost.core.CatBoostClassifier",
     "catboost.core.CatBoostRegressor",
@@ -34,13 +38,36 @@ TRUSTED_TYPES = {
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "lightgbm.sklearn.LGBMRegressor",
+    "sklearn._loss.loss.HalfTweedieLoss",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels.CompoundKernel",
+    "sklearn.gaussian_process.kernels.ConstantKernel",
+    "sklearn.gaussian_process.kernels.DotProduct",
+    "sklearn.gaussian_process.kernels.ExpSineSquared",
+    "sklearn.gaussian_process.kernels.Exponentiation",
+    "sklearn.gaussian_process.kernels.Matern",
+    "sklearn.gaussian_process.kernels.PairwiseKernel",
+    "sklearn.gaussian_process.kernels.Product",
+    "sklearn.gaussian_process.kernels.RBF",
+    "sklearn.gaussian_process.kernels.RationalQuadratic",
+    "sklearn.gaussian_process.kernels.Sum",
+    "sklearn.gaussian_process.kernels.WhiteKernel",
+    "sklearn.metrics._dist_metrics.ChebyshevDistance64",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.metrics._dist_metrics.ManhattanDistance64",
     "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.multiclass._ConstantPredictor",
     "sklearn.neighbors._ball_tree.BallTree",
     "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
     "sklearn.utils.validation.check_array",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
@@ -57,8 +84,14 @@ def save(estimator, folder):
 
     Raises
     ------
+    InvalidInputError
+        Where a model consists of what could not be loaded again, such as a lambda.
     ArtefactError
-        Where the folder cannot be written to; nothing is left behind then.
+        Where the folder cannot be written to.
+
+    Notes
+    -----
+    Nothing is left behind where it fails.
     """
     from autometa.knowledge import versions, write_files
 
@@ -66,12 +99,42 @@ def save(estimator, folder):
     described |= {"format": FORMAT, "format_version": FORMAT_VERSION, "versions": versions()}
     files = {TENSORS: safetensors.save({n: np.ascontiguousarray(a) for n, a in arrays.items()})}
     if tables:
-        import skops.io
-
-        files[TABLES] = skops.io.dumps(tables, compression=ZIP_DEFLATED, compresslevel=1)
+        files[TABLES] = _write_tables(tables)
     described["sha256"] = _checksum(described, *files.values())
     text = json.dumps(described, indent=1, sort_keys=True)
     write_files(Path(folder), {**files, DESCRIPTION: text.encode()})
+
+
+def _write_tables(tables):
+    """Write models of tables, refusing what could not be loaded again."""
+    import skops.io
+
+    way_out = (
+        "Let the family consist of functions and classes that stand at the top level of a module "
+        "that can be imported, under their own name, and fit again."
+    )
+    try:
+        content = skops.io.dumps(tables, compression=ZIP_DEFLATED, compresslevel=1)
+    except TypeError as error:
+        raise InvalidInputError(f"A model cannot be saved: {error}. {way_out}") from error
+    names = skops.io.get_untrusted_types(data=content)
+    lost = [name for name in names if not _can_be_imported(name)]
+    if lost:
+        raise InvalidInputError(
+            f"A model holds {', '.join(lost)}, which could not be loaded again: nothing of that "
+            f"name can be imported. {way_out}"
+        )
+    return content
+
+
+def _can_be_imported(name):
+    """Whether a function, a class or a method of a class is found by its full name."""
+    owner, _, attribute = name.rpartition(".")
+    try:
+        return hasattr(import_module(owner), attribute)
+    except ImportError:
+        module, _, kind = owner.rpartition(".")
+        return hasattr(getattr(sys.modules.get(module), kind, None), attribute)
 
 
 def _describe(estimator):
@@ -190,6 +253,18 @@ def load(folder, *, trusted=()):
         raise ArtefactError(f"{folder} holds no complete estimator: {error!r}.") from error
 
 
+def _is_ours(name):
+    """Whether a name is of something that a module of ours defines, not of what it imports."""
+    module, _, attribute = name.rpartition(".")
+    if not name.startswith(TRUSTED_PREFIXES):
+        return False
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return False
+    return getattr(found, "__module__", None) == module
+
+
 def _read_tables(trusted, content=None):
     """Read models of tables, refusing types that none of ours consists of and none named."""
     if content is None:
@@ -198,7 +273,7 @@ def _read_tables(trusted, content=None):
 
     found = skops.io.get_untrusted_types(data=content)
     ours = TRUSTED_TYPES.union(trusted)
-    foreign = [n for n in found if n not in ours and not n.startswith(TRUSTED_PREFIXES)]
+    foreign = [name for name in found if name not in ours and not _is_ours(name)]
     if foreign:
         raise ArtefactError(
             f"The models hold types that autometa does not write: {', '.join(foreign)}. If they "

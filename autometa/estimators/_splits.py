@@ -71,13 +71,33 @@ def _positions(side, n_rows):
 
 
 def _list_splits(cv, given):
-    if not hasattr(cv, "split") or isinstance(cv, str):
-        if isinstance(cv, str) or not hasattr(cv, "__iter__"):
-            raise InvalidInputError(
-                f"cv must be None, an int >= 2, a splitter or a list of (train, test), got {cv!r}."
-            )
+    accepted = "cv must be None, an int >= 2, a splitter or a list of (train, test)"
+    if isinstance(cv, type):
+        raise InvalidInputError(f"{accepted}, got the class {cv.__name__}. Give {cv.__name__}().")
+    if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
+        raise InvalidInputError(f"{accepted}, got {cv!r}.")
+    if not hasattr(cv, "split"):
         return cv
     X, y, groups, weight = given.as_given
-    takes_weight = "sample_weight" in signature(cv.split).parameters
-    options = {"sample_weight": weight} if takes_weight and weight is not None else {}
-    return cv.split(X, y, groups, **options)
+    parameters = signature(cv.split).parameters
+    takes_any = any(one.kind == one.VAR_KEYWORD for one in parameters.values())
+    options = {"groups": groups} if takes_any or "groups" in parameters else {}
+    if "sample_weight" in parameters and weight is not None:
+        options["sample_weight"] = weight
+    try:
+        return list(cv.split(X, y, **options))
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"cv={cv!r} cannot split these rows: {str(error).rstrip('.')}. "
+            f"{_way_out(cv, given, str(error))}"
+        ) from error
+
+
+def _way_out(cv, given, error):
+    """What to do about a splitter's error."""
+    is_of_classes = "Stratified" in type(cv).__name__ or "target types" in error
+    if given.task.kind == "regression" and is_of_classes:
+        return "It is for classes, y are numbers: give one for any target, such as KFold."
+    if given.groups is None and "group" in (type(cv).__name__ + error).lower():
+        return "It needs groups: give fit one for each row by groups=."
+    return "Give another splitter, or None for autometa's own folds."

@@ -48,7 +48,9 @@ class TargetUnits:
         return (y - self.center) / self.scale
 
     def undo(self, numbers):
-        return numbers * self.scale + self.center
+        """Turn numbers back; what is 0 but for rounding is 0, which some metrics ask for."""
+        found = numbers * self.scale + self.center
+        return np.where(np.abs(found) <= 4e-16 * (abs(self.center) + self.scale), 0.0, found)
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,11 @@ class MetricInUnits:
     def takes_shifts(self):
         return self.metric.takes_shifts
 
+    is_of_labels = False
+
     @property
     def error(self):
         return self.metric.error
-
-    is_of_labels = False
 
     def score(self, y, prediction, weight=None):
         return self.metric.score(self.units.undo(y), self.units.undo(prediction), weight)

@@ -1,5 +1,6 @@
 """A user's own estimator as a family among the others."""
 
+from collections.abc import Collection
 from difflib import get_close_matches
 
 from optuna.distributions import CategoricalDistribution
@@ -40,7 +41,9 @@ class Family:
     -----
     Classes reach the estimator as 0, 1, ..., numbers in their own units. Row weights are passed to
     an estimator, or to the last step of a pipeline, whose ``fit`` takes ``sample_weight``; to
-    another, rows of whole weights are given several times, and other weights are not passed.
+    another, rows of whole weights are given several times, and other weights are not passed. With
+    scikit-learn's metadata routing on, a pipeline takes weights where a step requests them by
+    ``set_fit_request(sample_weight=True)``.
     Rows that occur several times arrive as one of such a weight. Under a time limit, what a fit
     takes is guessed from some on a few hundred rows, then from the fits before; where all rows
     would take too long, some drawn at random are fitted on. A fit that has begun is not
@@ -123,14 +126,17 @@ def check_families(families, *, is_regression):
 
     Parameters
     ----------
-    families : list of str or Family
+    families : list, array or other collection of str or Family
     is_regression : bool
     """
-    if isinstance(families, (str, Family)) or not hasattr(families, "__iter__") or not families:
+    is_collection = isinstance(families, Collection) and not isinstance(families, str)
+    if not is_collection or len(families) == 0:
         raise InvalidInputError(
             f"families must be 'auto' or a list of {', '.join(NAMES)}, or of autometa.Family, "
             f"got {families!r}."
         )
+    for family in families:
+        _check_is_named(family)
     names = [find_family(family).NAME for family in families]
     for family in families:
         if not isinstance(family, Family):
@@ -147,6 +153,17 @@ def check_families(families, *, is_regression):
                 f"The estimator of the family {family.NAME!r} is a {found} "
                 f"({family.estimator!r}). Give a {needed}, or leave the family out."
             )
+
+
+def _check_is_named(family):
+    """Refuse an estimator that comes without a name."""
+    if isinstance(family, Family) or not hasattr(family, "get_params"):
+        return
+    shown = f"{family.__name__}()" if isinstance(family, type) else repr(family)
+    raise InvalidInputError(
+        f"families holds {family!r}, which is no family yet. "
+        f"Give autometa.Family('my_name', {shown})."
+    )
 
 
 def _check_name(name):

@@ -1,6 +1,7 @@
 """Estimators of users as `TableModel` takes them: weights passed on, numbers in their own units."""
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -71,20 +72,31 @@ def fit_weighted(estimator, X, y, weight):
     Parameters
     ----------
     estimator : estimator
-        Of a pipeline, the last step takes the weights.
+        Of a pipeline, the last step takes the weights, or with metadata routing what requests them.
     X : ndarray or DataFrame of shape (n_rows, n_columns)
     y, weight : ndarray of shape (n_rows,)
         Without weights, None.
     """
     if weight is None:
         return estimator.fit(X, y)
-    if has_fit_parameter(estimator, "sample_weight"):
-        return estimator.fit(X, y, sample_weight=weight)
-    if isinstance(estimator, Pipeline):
-        name, last = estimator.steps[-1]
-        if has_fit_parameter(last, "sample_weight"):
-            return estimator.fit(X, y, **{f"{name}__sample_weight": weight})
+    name = _name_of_weights(estimator)
+    if name is not None:
+        return estimator.fit(X, y, **{name: weight})
     rows = repeat_by_weight(weight)
     if rows is None:
         return estimator.fit(X, y)
     return estimator.fit(X.iloc[rows] if hasattr(X, "iloc") else X[rows], y[rows])
+
+
+def _name_of_weights(estimator):
+    """The argument of ``fit`` that takes weights; None where there is none."""
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    if not isinstance(estimator, Pipeline):
+        return None
+    if get_config()["enable_metadata_routing"]:
+        # a pipeline hands on what its steps request, and refuses what none does
+        requested = estimator.get_metadata_routing().consumes("fit", ["sample_weight"])
+        return "sample_weight" if requested else None
+    name, last = estimator.steps[-1]
+    return f"{name}__sample_weight" if has_fit_parameter(last, "sample_weight") else None

@@ -111,15 +111,14 @@ def _create_study(storage, study_name):
             f"storage must be the URL of a database, a storage of Optuna or None, got {storage!r}. "
             "Give e.g. 'sqlite:///studies.db'."
         )
-    from sqlalchemy.exc import SQLAlchemyError  # slow to import; Optuna needs it now anyway
-
     try:
         return optuna.create_study(storage=storage, **options)
-    except (SQLAlchemyError, ImportError) as error:
+    except Exception as error:  # of the database, its driver or SQLAlchemy
         kind = storage.partition(":")[0]  # what follows may hold a password
         raise InvalidInputError(
-            f"The storage of the kind {kind!r} cannot be opened: {error}. Give the URL of a "
-            "database that can be reached, and install its driver, or 'sqlite:///studies.db'."
+            f"The storage of the kind {kind!r} cannot be opened: {str(error).rstrip('.')}. Give "
+            "the URL of a database that can be reached and install its driver, or give e.g. "
+            "'sqlite:///studies.db'."
         ) from error
 
 

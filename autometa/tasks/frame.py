@@ -26,12 +26,13 @@ def as_frame(X) -> pd.DataFrame:
     -------
     DataFrame of shape (n_rows, n_features)
         May share memory with ``X``. Time zones become UTC, decimals and durations (in seconds)
-        become floats.
+        become floats, what a masked array masks is missing.
 
     Raises
     ------
     InvalidTableError
-        For anything else, for two columns of one name, and for complex or nested values.
+        For anything else, for two columns of one name, for names of which some are text and some
+        are not, and for complex or nested values.
 
     Examples
     --------
@@ -41,7 +42,19 @@ def as_frame(X) -> pd.DataFrame:
     >>> as_frame([[1, "x"], [2, "y"]]).shape
     (2, 2)
     """
-    return _as_frame(X, _plain_cells)
+    frame = _as_frame(X, _plain_cells)
+    _check_names(frame.columns)
+    return frame
+
+
+def _check_names(columns):
+    """Refuse names of which some are text and some are not, as scikit-learn does."""
+    types = sorted({type(name).__name__ for name in columns})
+    if "str" in types and len(types) > 1:
+        raise InvalidTableError(
+            f"The column names are of types {types}. Give names that are all text, e.g. by "
+            "X.columns = X.columns.astype(str)."
+        )
 
 
 def _as_frame(X, make_plain):
@@ -150,6 +163,8 @@ def _to_pandas(X) -> pd.DataFrame:
         raise InvalidTableError("Sparse matrices are not supported. Pass X.toarray().")
     if isinstance(X, list | tuple):
         return _list_to_pandas(X)
+    if isinstance(X, np.ma.MaskedArray):
+        return _array_to_pandas(_unmask(X))
     if isinstance(X, np.ndarray) or (hasattr(X, "__array__") and not isinstance(X, pd.Series)):
         return _array_to_pandas(np.asarray(X))
     raise InvalidTableError(
@@ -169,6 +184,18 @@ def _array_to_pandas(values: np.ndarray) -> pd.DataFrame:
     if values.dtype == object:
         return pd.DataFrame(values).infer_objects()
     return pd.DataFrame(values, copy=False)
+
+
+def _unmask(values: np.ma.MaskedArray) -> np.ndarray:
+    """A plain array in which what was masked is missing; a view where nothing was."""
+    is_masked = np.ma.getmaskarray(values)
+    values = np.asarray(values)
+    if not is_masked.any():
+        return values
+    if values.dtype.kind not in "fcmM":
+        values = values.astype(float if values.dtype.kind in "iu" else object)
+    missing = np.array("NaT", values.dtype) if values.dtype.kind in "mM" else np.nan
+    return np.where(is_masked, missing, values)
 
 
 def _list_to_pandas(rows) -> pd.DataFrame:
@@ -216,7 +243,7 @@ def _target_table(y):
         raise InvalidTableError(
             f"y should be a 1d array, got {type(y).__name__}. Pass a list, an array or a Series."
         )
-    values = np.asarray(y)
+    values = _unmask(y) if isinstance(y, np.ma.MaskedArray) else np.asarray(y)
     if np.iscomplexobj(values):
         raise InvalidTableError("Complex data not supported. Pass real labels.")
     if values.ndim == 0 or values.ndim > 2:

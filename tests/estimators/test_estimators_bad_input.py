@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor
 from autometa.exceptions import (
@@ -30,6 +31,8 @@ BAD_TABLES = {
     "more labels than rows": (X, [*Y, "no"], "more labels than rows"),
     "fewer labels than rows": (X, Y[:-1], "fewer labels than rows"),
     "duplicate names": (TWICE, Y, "Duplicate column names: 'a'"),
+    "mixed names": (X.rename(columns={"size": 2.5}), Y, r"types \['float', 'str'\]. .*astype\(str"),
+    "masked label": (X, np.ma.masked_equal(NUMBERS % 3, 1), "y contains NaN: 4 of 12"),
     "no target": (X, None, "y is None"),
     "two targets of one class": (X, np.ones((12, 2)), "Target 0: The target has one class only"),
     "one dimension": (np.ones(12), Y, "Reshape your data"),
@@ -53,6 +56,7 @@ BAD_ARGUMENTS = {
     "memory_limit": (-1, "memory_limit must be a number of gigabytes > 0"),
     "class_weight": ("even", "class_weight must be None, 'balanced' or a dict"),
     "random_state": (-1, "random_state must be >= 0"),
+    "storage": ("nodb:///z", "storage of the kind 'nodb' cannot be opened"),
 }
 BAD_FIT_ARGUMENTS = {
     "negative weight": ({"sample_weight": [-1.0, *[1.0] * 11]}, "finite and >= 0, found -1"),
@@ -199,11 +203,59 @@ def test_a_table_without_rows_cannot_be_predicted(model):
         ([3], "no pair"),
         ("5", "cv must be None, an int"),
         (object(), "cv must be None, an int"),
+        (KFold, r"got the class KFold. Give KFold\(\)"),
+        (KFold(100), r"cv=KFold.* cannot split these rows: .* greater than the number of samples"),
+        (GroupKFold(2), "It needs groups: give fit one for each row by groups="),
+        (StratifiedGroupKFold(2), "It needs groups: give fit one for each row by groups="),
     ],
 )
 def test_splits_that_cannot_be_used_are_refused(model, splits, message):
     with pytest.raises(AutoMetaError, match=message):
         model.set_params(cv=splits).fit(X, Y)
+
+
+def test_a_splitter_of_classes_is_refused_for_numbers(knowledge):
+    model = AutoMetaRegressor(n_trials=0, cv=StratifiedKFold(3), knowledge=knowledge)
+
+    with pytest.raises(AutoMetaError, match="It is for classes, y are numbers: .* KFold"):
+        model.fit(X, NUMBERS + 0.5)
+
+
+class Halves:
+    """A splitter that knows of no groups."""
+
+    def split(self, X, y):
+        even = np.arange(len(X)) % 2 == 0
+        yield np.flatnonzero(even), np.flatnonzero(~even)
+
+
+class KeywordHalves(Halves):
+    def split(self, X, y, **options):
+        self.groups_ = options["groups"]
+        return super().split(X, y)
+
+
+def test_groups_are_left_out_where_a_splitter_does_not_take_them(model):
+    assert model.set_params(cv=Halves()).fit(X, Y, groups=Y).n_trials_ == 0
+
+    by_keyword = KeywordHalves()
+    model.set_params(cv=by_keyword).fit(X, Y, groups=Y)
+
+    assert by_keyword.groups_.tolist() == Y.tolist()
+
+
+def test_a_metric_is_tried_on_every_target():
+    from autometa._metrics import find_metric
+    from autometa.estimators._given import check_given
+    from autometa.estimators._options import check_metric
+
+    squared_log = find_metric("neg_mean_squared_log_error", is_regression=True)
+    targets = pd.DataFrame({"good": NUMBERS, "bad": NUMBERS - 5})
+    given = check_given(X, targets, None, None, kind="regression")
+
+    check_metric(squared_log, given[:1])
+    with pytest.raises(AutoMetaError, match="Target 'bad': metric=.* numbers from -5 to 6"):
+        check_metric(squared_log, given)
 
 
 def test_a_table_beyond_the_memory_limit_is_refused_at_once(model):

@@ -224,3 +224,23 @@ def test_where_no_trial_has_a_score_a_warning_says_why(table):
         AutoMetaRegressor(
             families=["linear"], metric="neg_mean_squared_log_error", n_trials=2, time_limit=None
         ).fit(X, np.maximum(10 * y, 0.0))
+
+
+def test_a_metric_of_counts_sees_zeros():
+    rng = np.random.default_rng(10)
+    X, counts = rng.normal(size=(80, 2)), rng.poisson(1.0, 80)
+
+    model = AutoMetaRegressor(
+        families=["knn"], metric="neg_mean_poisson_deviance", n_trials=1, time_limit=None
+    ).fit(X, counts)
+
+    assert np.isfinite(model.best_score_) and type(model.best_score_) is float
+
+
+def test_a_metric_that_cannot_score_a_target_is_refused_before_any_is_fitted(monkeypatch):
+    monkeypatch.setattr("autometa.families.adapted_network.propose_weights", None)
+    X = np.arange(20.0)[:, None]
+    Y = np.column_stack([np.arange(20.0), -np.arange(20.0)])
+
+    with pytest.raises(InvalidInputError, match="neg_mean_squared_log_error cannot score numbers"):
+        AutoMetaRegressor(metric="neg_mean_squared_log_error").fit(X, Y)

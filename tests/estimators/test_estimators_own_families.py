@@ -9,16 +9,21 @@ import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression, PoissonRegressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import Birch
+from sklearn.ensemble import HistGradientBoostingRegressor, StackingClassifier, VotingClassifier
+from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, WhiteKernel
+from sklearn.linear_model import LinearRegression, PoissonRegressor, TweedieRegressor
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor, Family, load
 from autometa.evaluation import FoldModels
-from autometa.exceptions import ArtefactError, FamilyWarning, InvalidInputError
+from autometa.exceptions import ArtefactError, FamilyWarning, InvalidInputError, NoScoreWarning
 from autometa.families import EncodedTask, Folds
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -164,7 +169,7 @@ def test_what_a_fit_takes_is_guessed_from_few_rows():
 
 
 def test_where_all_fails_the_proposed_weights_predict(fit):
-    with pytest.warns(FamilyWarning):
+    with pytest.warns(NoScoreWarning, match="no such luck"), pytest.warns(FamilyWarning):
         model = fit([Family("broken", Broken())])
 
     assert np.isfinite(model.predict_proba(X)).all() and model.best_params_ == {}
@@ -177,7 +182,7 @@ def test_where_all_fails_the_proposed_weights_predict(fit):
         (AutoMetaClassifier, [Family("own", LinearRegression())], "Give a classifier"),
         (AutoMetaClassifier, [CENTROIDS, Family("centroids", GaussianNB())], "two of the name"),
         (AutoMetaClassifier, CENTROIDS, "families must be 'auto' or a list"),
-        (AutoMetaClassifier, [GaussianNB()], "family must be one of .* or an autometa.Family"),
+        (AutoMetaClassifier, [GaussianNB()], r"autometa.Family\('my_name', GaussianNB\(\)\)"),
     ],
 )
 def test_families_that_do_not_fit_are_refused(kind, families, message):
@@ -205,9 +210,108 @@ def test_own_types_come_back_only_where_they_are_named(fit, tmp_path, monkeypatc
         load(tmp_path, trusted=[name])
 
 
-def test_pipelines_of_scikit_learn_need_no_naming(fit, tmp_path):
-    model = fit([Family("my_svm", make_pipeline(StandardScaler(), SVC(probability=True)))])
+BAYES = [("bayes", GaussianNB()), ("centroids", GaussianNB(var_smoothing=0.1))]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(StandardScaler(), SVC(probability=True)),
+        CalibratedClassifierCV(GaussianNB()),
+        CalibratedClassifierCV(GaussianNB(), method="isotonic"),
+        GaussianProcessClassifier(),
+        GaussianProcessRegressor(RBF() * 2.0 + Matern() ** 2 + DotProduct() + WhiteKernel(9.0)),
+        MLPClassifier(max_iter=5),
+        MLPClassifier(max_iter=5, solver="sgd"),
+        StackingClassifier(BAYES, GaussianNB()),
+        TweedieRegressor(),
+        VotingClassifier(BAYES, voting="soft"),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_estimators_of_scikit_learn_need_no_naming(fit, estimator, tmp_path):
+    family = Family("own", estimator)
+    kind, y = (AutoMetaRegressor, X[:, 0]) if family.is_regression else (AutoMetaClassifier, Y)
+    model = fit([family], kind, y)
+    assert model.best_params_ == {"family": "own"}
 
     model.save(tmp_path)
 
-    np.testing.assert_array_equal(load(tmp_path).predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(load(tmp_path).predict(X), model.predict(X))
+
+
+def hidden_class():
+    class Hidden(Centroids):
+        pass
+
+    return Hidden()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: make_pipeline(FunctionTransformer(lambda X: X), GaussianNB()), "<lambda>"),
+        (hidden_class, r"Hidden, which could not be loaded again.* at the top level of a module"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(fit, make, message, tmp_path):
+    model = fit([Family("own", make())])
+
+    with pytest.raises(InvalidInputError, match=message):
+        model.save(tmp_path / "model")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_skops_cannot_write_is_not_saved(fit, tmp_path):
+    model = fit([Family("own", GaussianNB())])
+    [(_, models)] = model._model_.tables
+    models[0].clusters_ = Birch()
+
+    with pytest.raises(InvalidInputError, match="cannot be saved: .*Birch"):
+        model.save(tmp_path / "model")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def half(X):
+    return X / 2
+
+
+class Multiple:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def of(self, X):
+        return self.factor * X
+
+
+def test_functions_and_methods_that_can_be_imported_are_saved(fit, tmp_path):
+    steps = FunctionTransformer(half), FunctionTransformer(Multiple(3.0).of)
+    model = fit([Family("own", make_pipeline(*steps, GaussianNB()))])
+
+    model.save(tmp_path)
+
+    trusted = [f"{__name__}.{name}" for name in ("half", "Multiple", "Multiple.of")]
+    np.testing.assert_array_equal(load(tmp_path, trusted=trusted).predict(X), model.predict(X))
+
+
+class Counted(GaussianNB):
+    """Knows how often it was fitted."""
+
+    fits = 0
+
+    def fit(self, X, y, sample_weight=None):
+        Counted.fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+def test_where_the_other_folds_do_not_fit_one_is_fitted(fit, monkeypatch):
+    monkeypatch.setattr("autometa.search.Pace.may_fit", lambda self, seconds: False)
+    Counted.fits = 0
+
+    model = fit(["extra_trees", Family("counted", Counted())], n_trials=2)
+
+    assert Counted.fits == 1
+    board = model.leaderboard_.set_index("family")
+    assert board.loc["counted", "state"] == "pruned"

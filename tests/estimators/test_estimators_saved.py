@@ -203,3 +203,11 @@ def test_what_was_fitted_on_a_gpu_predicts_on_a_cpu(fitted, tmp_path, monkeypatc
     again = autometa.load(tmp_path)
 
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_what_a_module_of_ours_imports_is_not_trusted():
+    from autometa.estimators._saved import _is_ours
+
+    assert _is_ours("autometa.families._table_model.TableModel")
+    assert not _is_ours("autometa.families._registry.import_module")
+    assert not _is_ours("autometa.families.nowhere.Model") and not _is_ours("os.system")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.ensemble import RandomForestClassifier
@@ -14,7 +15,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from autometa.exceptions import InvalidInputError
-from autometa.families import Family, TablePreparation, find_family, read_config
+from autometa.families import (
+    Family,
+    TablePreparation,
+    check_families,
+    find_family,
+    read_config,
+)
 
 SMOOTHING = {"var_smoothing": FloatDistribution(1e-9, 1.0, log=True)}
 
@@ -129,6 +136,25 @@ def test_weights_reach_what_takes_them(make_table, make):
     np.testing.assert_allclose(last.weight_, weight[1:] / weight[1:].mean())
 
 
+@pytest.mark.parametrize("is_requested", [True, False])
+def test_with_metadata_routing_a_pipeline_takes_weights_where_they_are_requested(
+    make_table, is_requested
+):
+    X, y = make_table(n_classes=3)
+    weight = np.linspace(1.0, 2.0, len(y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        recorder = Recorder().set_fit_request(sample_weight=True) if is_requested else Recorder()
+
+        model = Family("own", make_pipeline(scaler, recorder)).make({}).fit(X, y, weight)
+
+    found = model.model_.estimator_[-1].weight_
+    if is_requested:
+        np.testing.assert_allclose(found, weight / weight.mean())
+    else:
+        assert found is None
+
+
 def test_what_takes_no_weights_gets_rows_of_whole_weights_several_times(make_table):
     X, y = make_table(n_rows=60, n_classes=3)
     weight = np.random.default_rng(0).integers(0, 3, len(y))
@@ -200,3 +226,30 @@ def test_a_regressor_is_a_regression_family():
     assert Family("own", Ridge()).is_regression
     assert Family("own", make_pipeline(StandardScaler(), KNeighborsRegressor())).is_regression
     assert not Family("own", GaussianNB(), SMOOTHING).is_regression
+
+
+@pytest.mark.parametrize("make", [np.array, pd.Series, tuple, set])
+def test_families_may_come_in_any_collection(make):
+    from autometa.estimators._options import find_families
+
+    families = make(["linear", "knn"])
+
+    check_families(families, is_regression=False)
+    assert set(find_families(families)) == {"linear", "knn"}
+
+
+@pytest.mark.parametrize(
+    ("families", "message"),
+    [
+        ([Ridge()], r"Give autometa.Family\('my_name', Ridge\(\)\)"),
+        ([Ridge], r"Give autometa.Family\('my_name', Ridge\(\)\)"),
+        (np.array([]), "families must be 'auto' or a list"),
+        (iter(["linear"]), "families must be 'auto' or a list"),
+        (Ridge(), "families must be 'auto' or a list"),
+        (3, "families must be 'auto' or a list"),
+        ("linear", "families must be 'auto' or a list"),
+    ],
+)
+def test_what_is_no_collection_of_families_is_refused(families, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_families(families, is_regression=True)

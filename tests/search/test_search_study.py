@@ -1,9 +1,12 @@
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from sklearn.linear_model import LogisticRegression
 
 from autometa.exceptions import InvalidInputError
+from autometa.families import Family
 from autometa.search import SearchStudy, open_study
 
 TASK = {"fingerprint": "f", "metric": "accuracy", "folds": [1, 2]}
@@ -119,3 +122,54 @@ def test_the_seed_decides_what_is_sampled_and_resuming_samples_anew(storage):
 
 def test_a_study_is_an_optuna_study():
     assert issubclass(SearchStudy, optuna.Study)
+
+
+def own_family(C, penalties=("l2", None)):
+    space = {"C": C, "penalty": CategoricalDistribution(penalties)}
+    return Family("own", LogisticRegression(), space)
+
+
+def resume(storage, family):
+    families = ["linear", family]
+    common = {"task_description": TASK, "storage": storage, "study_name": "s"}
+    study = open_study(**common, families=families)
+    trial = study.ask({f"own.{name}": d for name, d in family.space().items()})
+    study.tell(trial, 0.5)
+    return len(study.trials)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (own_family(FloatDistribution(0.1, 1), ("l2", "l1", None)), "'own' with 'penalty' from"),
+        (own_family(CategoricalDistribution([0.1, 1.0])), "'own' with 'C' from FloatDistribution"),
+        (own_family(FloatDistribution(0.1, 1, log=True)), "'own' with 'C' from FloatDistribution"),
+    ],
+)
+def test_an_own_family_of_another_space_is_not_resumed(storage, changed, message):
+    assert resume(storage, own_family(FloatDistribution(0.1, 1))) == 1
+    assert resume(storage, own_family(FloatDistribution(0.01, 5))) == 2
+
+    with pytest.raises(InvalidInputError, match=f"'s' has trials .*{message}.*another study_name"):
+        resume(storage, changed)
+
+
+@pytest.mark.parametrize(
+    ("storage", "message"),
+    [
+        ("nodb:///z", "'nodb' cannot be opened: .*nodb"),
+        ("z", "'z' cannot be opened"),
+        ("sqlite:////no/such/folder/z.db", "'sqlite' cannot be opened: .*unable to open"),
+        (3, "storage must be the URL of a database, a storage of Optuna or None, got 3"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_refused(storage, message):
+    with pytest.raises(InvalidInputError, match=message):
+        open_study(task_description=TASK, storage=storage)
+
+
+def test_a_password_is_not_shown():
+    with pytest.raises(InvalidInputError) as raised:
+        open_study(task_description=TASK, storage="nodb://me:s3cret@localhost/z")
+
+    assert "s3cret" not in str(raised.value)

@@ -139,8 +139,38 @@ def test_an_object_array_gets_a_type_per_column():
 
 
 @pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        (np.array([[1, 2], [3, 4]]), "ff"),
+        (np.array([[1.5, 2], [3, 4]], dtype=np.float32), "ff"),
+        (np.array([["a", "b"], ["c", "d"]]), "OO"),
+        (np.array([[1, "b"], [3, "d"]], dtype=object), "fO"),
+        (np.array([[True, False], [False, True]]), "Ob"),
+        (np.array([["2020-01-01", "2020-01-02"]] * 2, dtype="M8[D]"), "MM"),
+    ],
+)
+def test_masked_cells_are_missing(values, kinds):
+    masked = np.ma.masked_array(values, mask=[[True, False], [False, False]])
+
+    X = as_frame(masked)
+
+    assert X.isna().to_numpy().tolist() == masked.mask.tolist()
+    assert X.iloc[1].tolist() == as_frame(values).iloc[1].tolist()
+    assert "".join(dtype.kind for dtype in X.dtypes) == kinds
+    assert not pd.isna(masked.data[0, 0])
+    assert as_target(masked[:, 0]).isna().tolist() == [True, False]
+
+
+def test_a_mask_of_nothing_costs_nothing():
+    values = np.ones((4, 2))
+
+    assert np.shares_memory(as_frame(np.ma.masked_array(values)).to_numpy(), values)
+
+
+@pytest.mark.parametrize(
     ("table", "message"),
     [
+        (pd.DataFrame([[1, 2, 3]], columns=[0, "b", 2.5]), r"\['float', 'int', 'str'\]. .*astype"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "Duplicate column names: 'a'"),
         (pa.table([[1], [2]], names=["b", "b"]), "Duplicate column names: 'b'"),
         (np.ones(3), r"shape \(3,\). Reshape your data"),
