@@ -422,12 +422,12 @@ def recipes(
 def few_shot(
     learner: Annotated[str, typer.Option(help="A key of METALEARNERS.")] = "maml",
     data: Annotated[str, typer.Option(help="omniglot or sinusoid.")] = "sinusoid",
-    ways: int = 5,
+    ways: Annotated[int | None, typer.Option(help="By default 5; not of sinusoids.")] = None,
     shots: Annotated[int | None, typer.Option(help="By default 1, of sinusoids 5.")] = None,
     network: Annotated[str | None, typer.Option(help="mlp or convolutional.")] = None,
-    test_steps: Annotated[int | None, typer.Option(help="By default as published.")] = None,
-    test_query: Annotated[int | None, typer.Option(help="By default as published.")] = None,
-    iterations: Annotated[int | None, typer.Option(help="By default as published.")] = None,
+    test_steps: Annotated[int | None, typer.Option(help="By default as scheduled.")] = None,
+    test_query: Annotated[int | None, typer.Option(help="By default as scheduled.")] = None,
+    iterations: Annotated[int | None, typer.Option(help="By default as scheduled.")] = None,
     hours: Annotated[float | None, typer.Option(help="The end of training at the latest.")] = None,
     episodes: Annotated[int, typer.Option(help="To test on.")] = 600,
     file: Annotated[Path, typer.Option(help="Omniglot's images.")] = Path(
@@ -441,7 +441,7 @@ def few_shot(
     record: Record = None,
     as_json: AsJson = False,
 ):
-    """Meta-learners on the data of their papers, in the published schedules."""
+    """Meta-learners on the data of their papers, in their schedules."""
     import torch
 
     from autometa.bench import few_shot as run
@@ -523,7 +523,7 @@ def _print_few_shot(figures):
     import pandas as pd
 
     scores = [name for name in ("mse", "accuracy") if name in figures]
-    names = (*scores, "ci95", "episodes", "diverged", "iterations", "published_iterations")
+    names = (*scores, "ci95", "episodes", "diverged", "iterations", "scheduled_iterations")
     print(pd.DataFrame(figures["curve"]).to_string(index=False))
     print({name: figures[name] for name in (*names, "seconds")})
     print("published:", figures["published"] or "no figure that was checked")

@@ -1,4 +1,4 @@
-"""How each meta-learner is trained and tested on the few-shot data: the published schedules."""
+"""How each meta-learner is trained and tested on the few-shot data: schedules and their sources."""
 
 from dataclasses import dataclass, field, replace
 
@@ -29,11 +29,14 @@ class Protocol:
         Arguments of :class:`autometa.metatraining.OuterStep`.
     source : str
         Where it is published, or that it is ours.
+    is_published : bool
+        Whether ``source`` tells all of it; else it is ours, in part at least.
     """
 
     source: str
     n_iterations: int
     batch_size: int
+    is_published: bool = False
     learner: dict = field(default_factory=dict)
     test: dict = field(default_factory=dict)
     network: dict = field(default_factory=dict)
@@ -167,7 +170,9 @@ def find_published(learner, data, *, n_ways=5, n_shots=1, network=None, n_inner_
 def _sinusoid(n_ways, n_shots):
     batch = {"n_iterations": 70_000, "batch_size": 25}
     step = {"step_size": 0.01}
-    maml = Protocol(f"{MAML_PAPER}; the step size is the paper's 0.01", learner=step, **batch)
+    source = f"{MAML_PAPER}; the step size is the paper's 0.01"
+    maml = Protocol(source, is_published=True, learner=step, **batch)
+    like_maml = replace(maml, source=f"{OURS}; all as for MAML", is_published=False)
     ours = {"source": f"{OURS}; batches and iterations as for MAML", **batch}
     reptile = Protocol(
         f"{OURS}; inner loop as in Reptile's code for Omniglot, iterations as in its section 6.1",
@@ -178,17 +183,17 @@ def _sinusoid(n_ways, n_shots):
         test={"n_inner_steps": 32},
         outer={**ADAM, "optimiser": "sgd", "lr": 1.0, "schedule": "linear"},
     )
-    leo = {**ours, "source": f"{ours['source']}; codes' first step size .1, as 1 diverges"}
+    leo = {**ours, "source": f"{ours['source']}; codes' first step size .03, as .1 diverges"}
     return {
         "maml": maml,
-        "first_order_maml": maml,
+        "first_order_maml": like_maml,
         "meta_sgd": Protocol(f"{OURS}; all but the learned step sizes as for MAML", **batch),
-        "anil": maml,
+        "anil": like_maml,
         "reptile": reptile,
         "protonet": Protocol(**ours),
         "proto_maml": Protocol(learner=step, **ours),
         "matching": Protocol(learner={"full_context": True}, **ours),
-        "leo": _leo(leo, LEO_DEFAULT_L2, learner={"first_step_sizes": (0.1, 1e-3)}),
+        "leo": _leo(leo, LEO_DEFAULT_L2, learner={"first_step_sizes": (0.03, 1e-3)}),
         "lstm": Protocol(learner={"n_inner_steps": 5}, **ours),
         "snail": Protocol(learner={"n_slots": 1, "max_rows": 2 * n_shots, "width": 32}, **ours),
         "meta_networks": Protocol(learner={"n_slots": 1}, **ours),
@@ -201,6 +206,7 @@ def _omniglot(n_ways, n_shots):
     step = {"n_inner_steps": 5 if is_large else 1, "step_size": 0.1 if is_large else 0.4}
     maml = Protocol(
         MAML_PAPER,
+        is_published=True,
         n_iterations=60_000,
         batch_size=16 if is_large else 32,
         n_query=n_shots,
@@ -209,6 +215,7 @@ def _omniglot(n_ways, n_shots):
         learner=step,
         test={"n_inner_steps": 5 if is_large else 3},
     )
+    like_maml = replace(maml, source=f"{OURS}; all as for MAML", is_published=False)
     meta_sgd = Protocol(
         f"{OURS}; all but the learned step sizes as for MAML",
         n_iterations=60_000,
@@ -217,6 +224,7 @@ def _omniglot(n_ways, n_shots):
     )
     proto = Protocol(
         PROTO_PAPER,
+        is_published=True,
         n_iterations=40_000,
         batch_size=1,
         n_ways=60,
@@ -226,6 +234,7 @@ def _omniglot(n_ways, n_shots):
     )
     reptile = Protocol(
         REPTILE_PAPER,
+        is_published=True,
         n_iterations=200_000 if is_large else 100_000,
         batch_size=5,
         n_shots=5,
@@ -243,8 +252,8 @@ def _omniglot(n_ways, n_shots):
     slots = {"n_slots": n_ways}
     return {
         "maml": maml,
-        "first_order_maml": replace(maml, n_test_query=1),  # as Reptile's paper tests it
-        "anil": maml,
+        "first_order_maml": replace(like_maml, n_test_query=1),  # as Reptile's paper tests it
+        "anil": like_maml,
         "meta_sgd": meta_sgd,
         "reptile": reptile,
         "protonet": proto,

@@ -1,4 +1,4 @@
-"""Meta-learners on the data of their papers: Omniglot and sinusoids, in the published schedules."""
+"""Meta-learners on the data of their papers: Omniglot and sinusoids, by schedules."""
 
 import time
 from pathlib import Path
@@ -10,6 +10,8 @@ from autometa.exceptions import InvalidInputError
 
 __all__ = ["few_shot", "find_protocol"]
 
+#: Classes of a test episode of Omniglot, where none are asked for.
+N_WAYS = 5
 #: Query rows of a test episode, where the schedule does not say: inputs of a sinusoid, drawings of
 #: a character.
 N_TEST_QUERY = {"sinusoid": 100, "omniglot": 15}
@@ -22,7 +24,7 @@ def few_shot(
     learner,
     data,
     *,
-    n_ways=5,
+    n_ways=None,
     n_shots=None,
     network=None,
     n_test_steps=None,
@@ -38,15 +40,15 @@ def few_shot(
     on_progress=None,
     should_stop=None,
 ):
-    """Meta-train a learner in its published schedule, and test it on new tasks.
+    """Meta-train a learner in its schedule, published or ours, and test it on new tasks.
 
     Parameters
     ----------
     learner : str
         A key of :data:`autometa.metalearners.METALEARNERS`.
     data : {"omniglot", "sinusoid"}
-    n_ways, n_shots : int
-        Of the test; sinusoids have no ways. By default 5 rows of a sinusoid, 1 of a character.
+    n_ways, n_shots : int, default=None
+        Of the test; None is 5 characters of 1 row, and 5 rows of a sinusoid, which has no ways.
     network : {"mlp", "convolutional"}, default=None
         For Omniglot; sinusoids always have MAML's perceptron of 2 x 40 units.
     n_test_steps : int, default=None
@@ -59,6 +61,7 @@ def few_shot(
     hours : float, default=None
         Where it ends at the latest. Schedules whose step size falls end with it.
     n_test_episodes : int
+        At least 2.
     file : path, default=None
         Of Omniglot, see :func:`autometa.tasks.read_omniglot`.
     folder : path, default=None
@@ -74,19 +77,28 @@ def few_shot(
     -------
     dict
         ``mse`` or ``accuracy`` (in percent), half the width of its 95 % interval, how many test
-        episodes ``diverged``, ``iterations``, ``seconds`` of training, the ``curve`` and what was
-        run; ``published`` is the published figure with its source, or None.
+        episodes ``diverged``, ``iterations`` and ``scheduled_iterations``, ``seconds`` of training,
+        the ``curve`` and what was run; ``schedule`` says where the schedule is from, and
+        ``schedule_is_published`` whether that is its paper or code; ``published`` is the published
+        figure with its source, or None.
     """
     from autometa.metalearners import METALEARNERS
     from autometa.metatraining import Budget, OuterStep, meta_train
 
+    if n_test_episodes < 2:
+        raise InvalidInputError(f"n_test_episodes must be >= 2, got {n_test_episodes}.")
+    if data == "sinusoid" and n_ways is not None:
+        raise InvalidInputError(
+            f"Sinusoids have no classes, so n_ways={n_ways} means nothing. Leave n_ways out."
+        )
+    n_ways = n_ways or N_WAYS
     if n_shots is None:
         n_shots = 5 if data == "sinusoid" else 1
     protocol = find_protocol(learner, data, n_ways=n_ways, n_shots=n_shots)
     config = {"network": _network(data, network, protocol, n_ways), **protocol.learner}
     if config["network"]["kind"] == "mlp":
         config["network"].pop("pooling", None)
-    if learner not in WITH_HEAD:
+    if not METALEARNERS[learner]().needs_head:
         config["network"].pop("n_slots")
     trained = METALEARNERS[learner](**config)
     test_config = {**config, **protocol.test}
@@ -147,7 +159,7 @@ def few_shot(
             n_inner_steps=getattr(tested, "n_inner_steps", None),
         ),
         "iterations": progress["n_steps"],
-        "published_iterations": protocol.n_iterations,
+        "scheduled_iterations": protocol.n_iterations,
         "seconds": round(progress["elapsed_s"], 1),
         "test_seconds": round(time.perf_counter() - started, 1),
         "skipped": progress["n_skipped"],
@@ -159,13 +171,10 @@ def few_shot(
         "config": config,
         "test_config": test_config,
         "schedule": protocol.source,
+        "schedule_is_published": protocol.is_published,
         "seed": seed,
         "curve": progress["curve"],
     }
-
-
-#: Learners that move a head with a slot for every class.
-WITH_HEAD = ("maml", "first_order_maml", "reptile", "meta_sgd", "anil", "lstm")
 
 
 def _network(data, kind, protocol, n_ways):
@@ -212,11 +221,11 @@ def _test(learner, params, batches, n_episodes, device):
     import torch
 
     scores = []
-    for number in range(-(-n_episodes // batches.batch_size)):
-        episodes = batches[number]
+    for start in range(0, n_episodes, batches.batch_size):
+        episodes = batches[start // batches.batch_size]
         options = {"is_regression": episodes.is_regression}
         support, query = (
-            {name: tensor.to(device) for name, tensor in rows.items()}
+            {name: tensor[: n_episodes - start].to(device) for name, tensor in rows.items()}
             for rows in (episodes.support, episodes.query)
         )
 

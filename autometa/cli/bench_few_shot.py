@@ -23,19 +23,22 @@ Examples:
 def run(
     learner: Annotated[str, typer.Option(help="Its name, as for meta-train.")] = "maml",
     data: Annotated[str, typer.Option(help="omniglot or sinusoid.")] = "sinusoid",
-    ways: Annotated[int, typer.Option(min=1, help="Classes of a test episode.")] = 5,
+    ways: Annotated[
+        int | None,
+        typer.Option(min=1, help="Classes of a test episode; by default 5, sinusoids have none."),
+    ] = None,
     shots: Annotated[
         int | None, typer.Option(min=1, help="Labelled rows a class; by default 1, sinusoids 5.")
     ] = None,
     network: Annotated[str | None, typer.Option(help="mlp or convolutional, for omniglot.")] = None,
     test_steps: Annotated[
-        int | None, typer.Option(min=0, help="Inner steps at the test; by default as published.")
+        int | None, typer.Option(min=0, help="Inner steps at the test; by default as scheduled.")
     ] = None,
     test_query: Annotated[
-        int | None, typer.Option(min=1, help="Query rows a class there; by default as published.")
+        int | None, typer.Option(min=1, help="Query rows a class there; by default as scheduled.")
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(min=1, help="Of the outer loop; by default as published.")
+        int | None, typer.Option(min=1, help="Of the outer loop; by default as scheduled.")
     ] = None,
     hours: Annotated[float | None, typer.Option(help="The end of training at the latest.")] = None,
     episodes: Annotated[int, typer.Option(min=2, help="To test on.")] = 600,
@@ -56,9 +59,10 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ):
-    """Meta-train a learner on few-shot tasks in its published schedule, and test it on new ones.
+    """Meta-train a learner on few-shot tasks in its schedule, and test it on new ones.
 
-    Ctrl-C ends training early and tests what has been learned by then.
+    The schedule is the published one, or ours where that is not known in full. Ctrl-C ends training
+    early and tests what has been learned by then.
     """
     if resume is not None:
         check_folder(resume, "--resume")
@@ -108,8 +112,9 @@ def run(
     typer.echo(
         f"{learner} on {data}: {_score(found)} +- {found['ci95']} on {found['episodes']} new "
         f"episodes, of which {found['diverged']} diverged, after {found['iterations']} of "
-        f"{found['published_iterations']} iterations in {found['seconds']} s"
+        f"{found['scheduled_iterations']} iterations in {found['seconds']} s"
     )
+    typer.echo(f"schedule: {found['schedule']}")
     typer.echo(_published(found["published"]))
 
 

@@ -278,7 +278,9 @@ class _Training:
         curve = self._progress["curve"]
         measured = f", held out {_losses(curve[-1])}" if curve and _losses(curve[-1]) else ""
         steps = f"step {self._progress['n_steps']}, loss {self._progress['loss']:.3f}"
-        return share, f"{steps}{measured}{left}"
+        n_skipped = self._progress["n_skipped"]
+        skipped = f", {n_skipped} skipped" if n_skipped else ""
+        return share, f"{steps}{skipped}{measured}{left}"
 
     def show_curve(self, curve):
         """Print the points of the learning curve that were not printed before."""

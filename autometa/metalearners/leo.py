@@ -12,6 +12,8 @@ from autometa.networks import uniform
 
 #: Rows of a table that the relation network pairs with each other.
 MAX_PAIRED_ROWS = 64
+#: Of codes and of weights, where learning the step sizes starts: of the published code, on tables.
+STEPS_ON_ARRAYS, STEPS_ON_TABLES = (1.0, 1e-3), (1e-2, 1e-3)
 
 
 class LEO(MetaLearner):
@@ -24,12 +26,23 @@ class LEO(MetaLearner):
     moved (so that the encoder learns to start there) and the correlation of the decoder's rows.
 
     Departures from the paper: its features come from a pretrained residual network and are
-    frozen, ours are meta-trained along, so that no other data are needed; its L2 penalty on
-    encoder, relation network and decoder is the outer optimiser's weight decay, which every
-    learner has and which reaches all parameters (the few-shot schedules take the published
-    strength); numbers have one code, of pairs of rows together with their targets, and a head is
-    decoded for them too, so that one decoder serves both (the paper decodes a whole network); of
-    a table at most :data:`MAX_PAIRED_ROWS` rows are paired, since pairs grow with their square.
+    frozen, ours are meta-trained along, so that no other data are needed; numbers have one code,
+    of pairs of rows together with their targets, and a head is decoded for them too, so that one
+    decoder serves both (the paper decodes a whole network); of a table at most
+    :data:`MAX_PAIRED_ROWS` rows are paired, since pairs grow with their square; and on tables
+    the codes' steps start at .01, since their features, of a mean square near 1, are so many that
+    steps of 1 diverge.
+
+    Departures from the published code: step sizes are learned as logarithms, so that they stay
+    positive; the same features stay hidden through all inner steps, since tables have many rows to
+    draw them for; codes start with a standard deviation of about 1, there of about 0, and the
+    divergence is computed, as a Gaussian's can be, there estimated from the sample; penalties on
+    codes add up the elements of a code, as the paper writes them, there they average them; the
+    relation network's layers have biases, as all other layers here; and in place of an L2 penalty
+    in the loss, on encoder, relation network and decoder, there is the outer optimiser's weight
+    decay, which every learner has: it is decoupled from the gradient and reaches all parameters
+    (the few-shot schedules take the published strength).
+
     Samples and dropout come from the outer loop (:meth:`draw_chance`); adapting without them takes
     the means.
 
@@ -38,13 +51,14 @@ class LEO(MetaLearner):
     n_latent : int
     n_latent_steps, n_weight_steps : int
     dropout : float
-        Share of a row's features that meta-training hides from the encoder.
+        Share of a row's features that meta-training hides, from the encoder and from the head.
     kl_share, encoder_share, orthogonality_share : float
         Weights of the three penalties.
     second_order : bool
         Whether derivatives flow through the inner gradients, as published.
-    first_step_sizes : (float, float)
-        Of codes and of weights, where learning them starts; those of the published code.
+    first_step_sizes : (float, float), default=None
+        Of codes and of weights, where learning them starts; every element has its own. None is
+        those of the published code, on tables (.01, .001).
     network : dict, default=None
 
     References
@@ -55,7 +69,7 @@ class LEO(MetaLearner):
     Examples
     --------
     >>> learner = LEO(n_latent=4, network={"kind": "mlp", "n_inputs": 2, "hidden": [3]})
-    >>> learner.init_params(seed=0)["decoder"].shape  # means and logarithms of variances
+    >>> learner.init_params(seed=0)["decoder"].shape  # means and spreads of weights
     torch.Size([4, 6])
     """
 
@@ -71,7 +85,7 @@ class LEO(MetaLearner):
         encoder_share=0.1,
         orthogonality_share=0.1,
         second_order=True,
-        first_step_sizes=(1.0, 1e-3),
+        first_step_sizes=None,
         network=None,
     ):
         super().__init__(network)
@@ -85,7 +99,8 @@ class LEO(MetaLearner):
         """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
         generator = torch.Generator().manual_seed(seed)
         n_features, n_latent = self.backbone.n_features, self.n_latent
-        latent_lr, weight_lr = self.first_step_sizes
+        usual = STEPS_ON_TABLES if self.backbone.reads_tables else STEPS_ON_ARRAYS
+        latent_lr, weight_lr = self.first_step_sizes or usual
         return {
             **self.backbone.init_params(seed),
             "encoder": uniform(generator, n_features, n_latent, fan_in=n_features),
@@ -94,37 +109,37 @@ class LEO(MetaLearner):
             **linear_params(generator, "relation1", 2 * n_latent, 2 * n_latent),
             **linear_params(generator, "relation2", 2 * n_latent, 2 * n_latent),
             "decoder": uniform(generator, n_latent, 2 * n_features, fan_in=n_latent),
-            "log_latent_lr": torch.tensor(math.log(latent_lr)),
-            "log_weight_lr": torch.tensor(math.log(weight_lr)),
+            "log_latent_lr": torch.full((n_latent,), math.log(latent_lr)),
+            "log_weight_lr": torch.full((n_features,), math.log(weight_lr)),
         }
 
     def draw_chance(self, episodes, generator):
-        """Draw samples of codes and weights and the encoder's dropout for stacked episodes."""
-        support = episodes.support
+        """Draw samples of codes and weights, and which features stay, for stacked episodes."""
+        support, query = episodes.support, episodes.query
         n_episodes, n_rows, n_outputs = support["target"].shape
         n_features = self.backbone.n_features
 
-        def to_support(values):
-            return values.to(support["weight"])
+        def normal(*shape):
+            return torch.randn((n_episodes, *shape), generator=generator).to(support["weight"])
 
-        kept = torch.rand((n_episodes, n_rows, n_features), generator=generator) >= self.dropout
-        chance = {
-            "chance.codes": torch.randn(
-                (n_episodes, n_outputs, self.n_latent), generator=generator
-            ),
-            "chance.weights": torch.randn(
-                (n_episodes, self.n_latent_steps + 1, n_outputs, n_features), generator=generator
-            ),
-            "chance.kept": kept / (1 - self.dropout),
+        def kept(n_rows):
+            shape = (n_episodes, n_rows, n_features)
+            is_kept = torch.rand(shape, generator=generator) >= self.dropout
+            return (is_kept / (1 - self.dropout)).to(support["weight"])
+
+        support = {
+            **support,
+            "chance.codes": normal(n_outputs, self.n_latent),
+            "chance.weights": normal(self.n_latent_steps + 1, n_outputs, n_features),
+            "chance.encoded": kept(n_rows),
+            "chance.seen": kept(n_rows),
         }
-        support = {**support, **{name: to_support(value) for name, value in chance.items()}}
-        return Episode(support, episodes.query, episodes.is_regression)
+        query = {**query, "chance.seen": kept(query["weight"].shape[1])}
+        return Episode(support, query, episodes.is_regression)
 
     def propose(self, params, support, *, is_regression):
-        """Return the network's weights with the head that the first codes decode to."""
-        weights, hidden = self._embed(params, support, is_regression)
-        codes = self._encode(params, hidden, support, is_regression)["codes"]
-        return {**weights, **self._decode(params, codes, support, 0)}
+        """Return the network's weights with the head that the moved codes decode to."""
+        return self._move_codes(params, support, is_regression)[0]
 
     def adapt(self, params, support, *, is_regression, weights=None):
         """Move the codes, then the head; from given weights, the head alone.
@@ -134,18 +149,20 @@ class LEO(MetaLearner):
         dict of Tensor
         """
         if weights is None:
-            return self._adapt(params, support, is_regression)[0]
-        hidden = self.backbone.embed(weights, support)
+            weights = self.propose(params, support, is_regression=is_regression)
+        hidden = self._see(weights, support)
         return self._move_head(params, weights, hidden, support, is_regression)
 
     def inner_lr(self, params, *, is_regression):
-        """Return the learned step size of the head."""
-        return {"head": params["log_weight_lr"].exp()}
+        """Return the learned step sizes of the head, one for every feature."""
+        return {"head": params["log_weight_lr"].exp().unsqueeze(1)}
 
     def episode_loss(self, params, support, query, *, is_regression):
         """Add the penalties on codes and decoder to the query loss."""
-        state, found, moved = self._adapt(params, support, is_regression)
-        outputs = self.predict(params, state, support, query, is_regression=is_regression)
+        weights, found, moved = self._move_codes(params, support, is_regression)
+        state = self.adapt(params, support, is_regression=is_regression, weights=weights)
+        hidden = self._see(state, query, support)
+        outputs = self._outputs(state, hidden, support, is_regression)
         is_class = support["class_mask"].unsqueeze(1)
         mean, log_variance = found["mean"], found["log_variance"]
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
@@ -157,9 +174,12 @@ class LEO(MetaLearner):
             + self.orthogonality_share * _correlation(params["decoder"])
         )
 
-    def _adapt(self, params, support, is_regression):
-        weights, hidden = self._embed(params, support, is_regression)
+    def _move_codes(self, params, support, is_regression):
+        """Encode the support, step, decode; weights, what was encoded, and the codes as moved."""
+        weights = self.backbone.propose(params, support, is_regression=is_regression)
+        hidden = self.backbone.embed(weights, support)
         found = self._encode(params, hidden, support, is_regression)
+        hidden = hidden * support.get("chance.seen", 1.0)
         codes, lr = found["codes"], params["log_latent_lr"].exp()
         for step in range(self.n_latent_steps):
 
@@ -174,16 +194,16 @@ class LEO(MetaLearner):
                 n_steps=1,
                 second_order=self.second_order,
             )["codes"]
-        state = {**weights, **self._decode(params, codes, support, self.n_latent_steps)}
-        return self._move_head(params, state, hidden, support, is_regression), found, codes
+        head = self._decode(params, codes, support, self.n_latent_steps)
+        return {**weights, **head}, found, codes
 
-    def _embed(self, params, support, is_regression):
-        weights = self.backbone.propose(params, support, is_regression=is_regression)
-        return weights, self.backbone.embed(weights, support)
+    def _see(self, weights, rows, context=None):
+        """Embed rows as the head gets to see them."""
+        return self.backbone.embed(weights, rows, context) * rows.get("chance.seen", 1.0)
 
     def _encode(self, params, hidden, support, is_regression):
         """Give every class a Gaussian over codes, and a code; each (n_outputs, n_latent)."""
-        hidden = hidden * support.get("chance.kept", 1.0)
+        hidden = hidden * support.get("chance.encoded", 1.0)
         encoded = hidden @ params["encoder"]
         share = support["target"]
         if is_regression:
@@ -201,15 +221,20 @@ class LEO(MetaLearner):
         return {"mean": mean, "log_variance": log_variance, "codes": codes}
 
     def _decode(self, params, codes, support, step):
-        mean, log_variance = (codes @ params["decoder"]).chunk(2, dim=-1)
+        mean, spread = (codes @ params["decoder"]).chunk(2, dim=-1)
         if "chance.weights" in support:
-            mean = mean + (0.5 * log_variance).exp() * support["chance.weights"][step]
+            # where nothing is known yet, weights are as far apart as Glorot and Bengio draw them
+            first = (2 / (self.backbone.n_features + support["class_mask"].sum())).sqrt()
+            deviation = (first + spread.exp() - 1).clamp(min=1e-10)
+            mean = mean + deviation * support["chance.weights"][step]
         return {"head": mean.T, "head_bias": torch.zeros_like(mean[:, 0])}
 
-    def _head_loss(self, head, hidden, support, is_regression):
+    def _outputs(self, head, hidden, support, is_regression):
         outputs = hidden @ head["head"] + head["head_bias"]
-        if not is_regression:
-            outputs = outputs + (support["class_mask"] - 1) * 1e9
+        return outputs if is_regression else outputs + (support["class_mask"] - 1) * 1e9
+
+    def _head_loss(self, head, hidden, support, is_regression):
+        outputs = self._outputs(head, hidden, support, is_regression)
         return self.loss(outputs, support, is_regression=is_regression)
 
     def _move_head(self, params, weights, hidden, support, is_regression):

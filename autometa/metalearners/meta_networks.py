@@ -28,13 +28,23 @@ class MetaNetworks(MetaLearner):
     to predict reads its own by cosine attention. Layers add up what slow and fast weights make
     of their input. Both meta-learners are shared by all weights.
 
-    Departures from the paper: of the base network the head alone has fast weights, since batch
-    normalisation ties the rows that would each need other ones below it; the rows that the LSTM
-    reads are the first of the support, which stand in random order, since adapting draws nothing;
-    classes are given slots at random, up to ``n_slots``, since the head has a fixed number of
-    columns; numbers have a slot of their own, since they are no class; on tables, whose weights
-    are proposed, both networks have one initialiser each, fast weights are added to the slow ones
-    (:data:`FEW`), and at most ``max_rows`` rows are stored, since each is stored with a head.
+    Departures from the paper: of the base network the head alone has fast weights, since a set for
+    all layers, of every row to store and for every row to predict, would cost many times as much,
+    while heads can be applied before they are attended to; the representation loss is
+    cross-entropy however many rows a class has, so that one loss serves all, where the paper, as we
+    read its section 3.1, takes a contrastive loss over pairs of rows for more than one, and for
+    numbers the squared error; the rows that the LSTM reads are the first of the support, which
+    stand in random order, since adapting draws nothing; classes are given slots at random, up to
+    ``n_slots``, since the head has a fixed number of columns; numbers have a slot of their own,
+    since they are no class; on tables, whose weights are proposed, both networks have one
+    initialiser each, fast weights are added to the slow ones (:data:`FEW`), and at most
+    ``max_rows`` rows are stored, since each is stored with a head.
+
+    Departures from the authors' code: derivatives flow through the loss gradients unless
+    ``second_order=False``, where the code takes the gradients as given numbers, so that what is
+    followed is the gradient of the whole; and one meta-learner of each kind makes the fast weights
+    of all layers, where the code has one for convolutions and another for other layers, so that
+    the learner need not know its network's.
 
     Parameters
     ----------

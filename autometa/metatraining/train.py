@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +70,8 @@ def meta_train(
 
     By default AdamW with warm-up, cosine decay and gradient clipping; what is returned is a
     running average of the parameters. Processes started by ``torchrun`` take batches of their own
-    and average their gradients; the first of them writes checkpoints.
+    and average their gradients; the first of them writes checkpoints. A step whose gradient is not
+    finite is skipped; a warning at the end says how many were.
 
     Parameters
     ----------
@@ -199,6 +201,8 @@ def meta_train(
         if on_progress is not None:
             on_progress({**progress, "loss": float(loss), "share": min(1.0, share)})
     checkpoint()
+    if progress["n_skipped"] and processes.rank == 0:
+        warnings.warn(_what_was_skipped(progress), stacklevel=2)
     return {name: value.cpu() for name, value in average.items()}, progress
 
 
@@ -240,6 +244,14 @@ def _take_over(params, start):
     }
     logger.info("%d of %d tensors are taken over", len(found), len(params))
     return {**params, **found}
+
+
+def _what_was_skipped(progress):
+    return (
+        f"{progress['n_skipped']} of {progress['n_steps']} outer steps were skipped: their "
+        "gradients were not finite, so nothing was learned from their episodes. Most often inner "
+        "steps are too long: give the learner smaller ones or fewer of them, or take another."
+    )
 
 
 def _check_description(found, wanted, folder):

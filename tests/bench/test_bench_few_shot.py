@@ -9,10 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from autometa.bench import few_shot, find_protocol
-from autometa.bench._few_shot_protocols import LEO_L2, find_published
+from autometa.bench._few_shot_protocols import LEO_L2, Protocol, find_published
 from autometa.cli import app
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners import METALEARNERS
+from autometa.metalearners._gradient import GradientLearner
 
 NAMES = [name for name in METALEARNERS if name != "random_weights"]
 
@@ -40,6 +41,8 @@ def test_every_learner_runs_on_sinusoids(learner):
     found = few_shot(learner, "sinusoid", n_iterations=2, n_test_episodes=10)
 
     assert found["iterations"] == 2 and found["episodes"] == 10
+    assert found["scheduled_iterations"] >= 30_000
+    assert found["schedule_is_published"] == (learner == "maml")
     assert found["skipped"] == found["diverged"] == 0
     assert found["mse"] < 100
 
@@ -73,7 +76,7 @@ def test_every_learner_runs_on_omniglot(
 
     found = few_shot(learner, "omniglot", n_iterations=1, n_test_episodes=2, **options)
 
-    assert (found["iterations"], found["skipped"], found["episodes"]) == (1, 0, 10)
+    assert (found["iterations"], found["skipped"], found["episodes"]) == (1, 0, 2)
     assert 0 <= found["accuracy"] <= 100 and found["diverged"] == 0
 
 
@@ -82,14 +85,16 @@ def test_every_learner_runs_on_omniglot(
 def test_every_learner_has_a_schedule_for_omniglot(learner, n_ways, n_shots):
     protocol = find_protocol(learner, "omniglot", n_ways=n_ways, n_shots=n_shots)
 
-    assert protocol.source and protocol.n_iterations >= 1_000
+    assert protocol.n_iterations >= 1_000
+    assert protocol.is_published == (learner in ("maml", "reptile", "protonet"))
+    assert protocol.source.startswith("ours") != protocol.is_published
     METALEARNERS[learner](**{**protocol.learner, **protocol.test}, network={"kind": "mlp"})
 
 
 def test_mamls_schedule_on_sinusoids_is_the_published_one():
     protocol = find_protocol("maml", "sinusoid", n_shots=5)
 
-    assert protocol.learner == {"step_size": 0.01}
+    assert protocol.is_published and protocol.learner == {"step_size": 0.01}
     assert (protocol.n_iterations, protocol.batch_size) == (70_000, 25)
     assert protocol.outer["weight_decay"] == 0 and protocol.outer["schedule"] == "constant"
 
@@ -126,6 +131,31 @@ def test_published_figures_are_those_of_the_same_test(learner, data, options, ex
         assert found is None
     else:
         assert found.pop("source") and found == expected
+
+
+def test_as_many_episodes_are_tested_as_asked_for():
+    scores = {
+        n: few_shot("maml", "sinusoid", n_iterations=1, n_test_episodes=n) for n in (2, 10, 12)
+    }
+
+    assert [found["episodes"] for found in scores.values()] == [2, 10, 12]
+    assert len({found["mse"] for found in scores.values()}) == 3
+
+
+def test_a_gradient_learner_of_your_own_needs_no_list_of_learners(monkeypatch):
+    class Mine(GradientLearner):
+        def inner_lr(self, params, *, is_regression):
+            return self.fixed_step_sizes(params, 0.01, is_regression=is_regression)
+
+    module = importlib.import_module("autometa.bench.few_shot")
+    monkeypatch.setitem(METALEARNERS, "mine", Mine)
+    monkeypatch.setattr(
+        module, "find_protocol", lambda *arguments, **options: Protocol("ours", 5, batch_size=2)
+    )
+
+    found = few_shot("mine", "sinusoid", n_iterations=1, n_test_episodes=2)
+
+    assert found["config"]["network"]["n_slots"] == 1 and found["mse"] < 100
 
 
 def test_training_resumes_to_the_same_figures(tmp_path):
@@ -173,6 +203,8 @@ def test_rows_to_predict_are_as_many_as_published(
         ({"data": "omniglot"}, "Say where Omniglot's file is"),
         ({"network": "convolutional"}, "need network='mlp'"),
         ({"learner": "protonet", "n_test_steps": 3}, "takes no inner steps"),
+        ({"n_ways": 5}, "Sinusoids have no classes, so n_ways=5"),
+        ({"n_test_episodes": 1}, "n_test_episodes must be >= 2, got 1"),
     ],
 )
 def test_what_cannot_be_run_is_refused(options, message):
@@ -192,6 +224,7 @@ def test_the_command_prints_figures(tmp_path):
     assert found["iterations"] == 2 and found["mse"] > 0 and found["published"] is None
     text = CliRunner().invoke(app, command).output
     assert "mean squared error" in text and "published: no figure" in text
+    assert "of 30000 iterations" in text and "schedule: ours" in text
 
 
 def test_the_command_prints_the_published_figure_and_how_many_episodes_diverged():
@@ -204,6 +237,16 @@ def test_the_command_prints_the_published_figure_and_how_many_episodes_diverged(
     text = CliRunner().invoke(app, command).stdout
     assert f"10 new episodes, of which {found['diverged']} diverged" in text
     assert "published: mean squared error 1.130 +- 0.18 (Li, Zhou" in text
+
+
+def test_the_command_refuses_ways_of_sinusoids_and_tests_as_many_episodes_as_asked():
+    command = ["bench", "few-shot", "--iterations", "1", "--episodes", "2"]
+
+    refused = CliRunner().invoke(app, [*command, "--ways", "5"])
+    shown = CliRunner().invoke(app, [*command, "--json"])
+
+    assert refused.exit_code == 2 and "Sinusoids have no classes" in refused.stderr
+    assert json.loads(shown.stdout)["episodes"] == 2
 
 
 def test_the_help_shows_examples():

@@ -13,6 +13,7 @@ import torch
 
 from autometa.cli import meta_train
 from autometa.knowledge import Initialisation
+from autometa.metalearners import MAML
 from autometa.metatraining import is_meta_dev
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,13 +195,29 @@ def test_a_resumed_training_estimates_the_time_left_from_its_own_steps(monkeypat
     point = {"n_steps": 500, "elapsed_s": 50, "classes_unadapted": 0.9, "classes_adapted": 0.7}
 
     for now[0], share in ((0.0, 0.5), (10.0, 0.6)):
-        progress = {"n_steps": 501, "loss": 1.0, "share": share, "curve": [point]}
+        progress = {"n_steps": 501, "loss": 1.0, "share": share, "curve": [point], "n_skipped": 0}
         training.follow(progress, bar)
 
     share, text = training.describe()
     assert share == 0.6
     assert text.endswith("0:00:40 left")
     assert "held out classes 0.900 -> 0.700 adapted" in text
+
+
+def test_skipped_steps_are_shown_while_it_runs_and_at_the_end(make_corpus, train, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(MAML, "meta_grad", meta_grad_of_nans)
+
+    result = train(make_corpus(TRAINED))
+
+    assert result.exit_code == 0, result.stderr
+    assert "step 2, loss nan, 2 skipped" in result.stderr
+    assert "Warning: 2 of 2 outer steps were skipped" in result.stderr
+
+
+def meta_grad_of_nans(learner, params, episodes):
+    return {name: param * torch.nan for name, param in params.items()}, torch.tensor(torch.nan)
 
 
 @pytest.mark.parametrize(

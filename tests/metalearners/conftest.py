@@ -32,10 +32,6 @@ NETWORKS = {
     "convolutional": {"kind": "convolutional", "n_filters": 4, "n_blocks": 2, "image_size": 4},
 }
 TABLES = ("look_up", "columns")
-#: Learners that have class slots of their own, beside those of a head.
-WITH_SLOTS = ("snail", "meta_networks", "gnn")
-#: Learners that move a head of the network, which on arrays has a slot for every class.
-WITH_HEAD = ("maml", "first_order_maml", "reptile", "meta_sgd", "anil", "lstm")
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +41,10 @@ def make_any_learner():
     def make(name, kind, *, n_slots=5, head="slots", **options):
         from autometa.metalearners import METALEARNERS
 
-        network = dict(NETWORKS[kind])
-        if kind not in TABLES and name in WITH_HEAD:
+        network, usual = dict(NETWORKS[kind]), METALEARNERS[name]()
+        if kind not in TABLES and usual.needs_head:
             network |= {"n_slots": n_slots, "head": head}
-        if name in WITH_SLOTS:
+        if hasattr(usual, "n_slots"):  # of its own, beside those of a head
             options = {"n_slots": n_slots, **options}
         return METALEARNERS[name](**{**TINY.get(name, {}), **options}, network=network)
 
@@ -63,7 +59,7 @@ def make_any_episode(make_episode):
         from autometa.episodes import Episode, make_array_rows
 
         if kind in TABLES:
-            n_support = 12 if n_classes is None else n_classes * n_shots * 2
+            n_support = 6 * n_shots if n_classes is None else n_classes * n_shots * 2
             return make_episode(
                 seed, n_support, n_query, n_columns=3, n_classes=n_classes, double=double
             )
@@ -76,7 +72,7 @@ def make_any_episode(make_episode):
             X[np.arange(n_rows), 0, labels % 4, labels // 4 % 4] += 2
             return make_array_rows(X, labels, n_classes=n_classes)
 
-        n_support = 8 if n_classes is None else n_classes * n_shots
+        n_support = 4 * n_shots if n_classes is None else n_classes * n_shots
         labels = np.arange(n_support) % (n_classes or 1)
         support = draw(n_support, rng.permutation(labels))
         query = draw(n_query, np.arange(n_query) % (n_classes or 1))

@@ -287,6 +287,7 @@ def test_full_context_embeddings_change_predictions(start):
 
 def test_leo_without_chance_decodes_the_mean_code_and_moves_it(start):
     learner, params, episode = start(LEO, n_latent=3, n_latent_steps=2, n_weight_steps=1)
+    spread_step_sizes(params)
 
     found = learner.adapt(params, episode.support, **CLASSES)
 
@@ -312,11 +313,67 @@ def test_leo_without_chance_decodes_the_mean_code_and_moves_it(start):
 
     for _ in range(2):
         (grad,) = torch.autograd.grad(decoded_loss(codes), codes)
-        codes = (codes - params["log_latent_lr"].exp() * grad).detach().requires_grad_()
+        # one step size for every element of a code
+        codes = (codes - params["log_latent_lr"].exp()[None, :] * grad).detach().requires_grad_()
     head = (codes @ params["decoder"])[:, :5].T.detach().requires_grad_()
     (grad,) = torch.autograd.grad(functional.cross_entropy(hidden @ head, labels), head)
-    expected = head - params["log_weight_lr"].exp() * grad
+    # and one for every feature
+    expected = head - params["log_weight_lr"].exp()[:, None] * grad
     torch.testing.assert_close(found["head"], expected.detach(), rtol=1e-6, atol=1e-9)
+
+
+def spread_step_sizes(params):
+    params["log_latent_lr"] += torch.tensor([0.0, 0.5, -0.5])
+    params["log_weight_lr"] += torch.tensor([5.0, 4.0, 3.0, 5.5, 4.5])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_leos_outer_loss_is_that_of_its_samples_and_of_the_features_it_sees(start, dropout):
+    without_penalties = {"kl_share": 0.0, "encoder_share": 0.0, "orthogonality_share": 0.0}
+    options = {"n_latent": 3, "n_latent_steps": 1, "n_weight_steps": 1, "dropout": dropout}
+    learner, params, episode = start(LEO, **options, **without_penalties)
+    spread_step_sizes(params)
+    generator = torch.Generator().manual_seed(0)
+    episodes = learner.draw_chance(stack_episodes([episode]), generator)
+
+    _, loss = learner.meta_grad(params, episodes)
+
+    support, query = (
+        {name: t[0] for name, t in rows.items()} for rows in (episodes.support, episodes.query)
+    )
+    labels, hidden = support["target"].argmax(1), embed(params, support)
+    plain = {name: t for name, t in support.items() if not name.startswith("chance")}
+    found = learner._encode(params, hidden * support["chance.encoded"], plain, False)
+    deviation = (0.5 * found["log_variance"]).exp()
+    codes = (found["mean"] + deviation * support["chance.codes"]).detach().requires_grad_()
+    seen = hidden * support["chance.seen"]
+
+    def decode(codes, step):
+        decoded = codes @ params["decoder"]
+        glorot = (2 / (5 + 3)) ** 0.5
+        deviation = (decoded[:, 5:].exp() - (1 - glorot)).clamp(min=1e-10)
+        return (decoded[:, :5] + deviation * support["chance.weights"][step]).T
+
+    (grad,) = torch.autograd.grad(functional.cross_entropy(seen @ decode(codes, 0), labels), codes)
+    head = decode(codes - params["log_latent_lr"].exp() * grad, 1).detach().requires_grad_()
+    (grad,) = torch.autograd.grad(functional.cross_entropy(seen @ head, labels), head)
+    head = head - params["log_weight_lr"].exp()[:, None] * grad
+    logits = (embed(params, query) * query["chance.seen"]) @ head
+    expected = functional.cross_entropy(logits, query["target"].argmax(1))
+    torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=1e-9)
+    assert (seen == hidden).all() == (dropout == 0)
+
+
+def test_leo_proposes_what_codes_decode_to_once_they_have_moved(start):
+    learner, params, episode = start(LEO, n_latent=3, n_weight_steps=0)
+    at_rest, _, _ = start(LEO, n_latent=3, n_latent_steps=0)
+
+    moved, first = (
+        one.propose(params, episode.support, **CLASSES)["head"] for one in (learner, at_rest)
+    )
+
+    torch.testing.assert_close(moved, learner.adapt(params, episode.support, **CLASSES)["head"])
+    assert not torch.allclose(moved, first)
 
 
 @pytest.mark.parametrize("share", ["kl_share", "encoder_share", "orthogonality_share"])

@@ -1,9 +1,11 @@
 """What every meta-learner promises, on tables, on rows of fixed length and on images."""
 
 import copy
+from unittest import mock
 
 import pytest
 import torch
+from torch.utils import _pytree as pytree
 
 from autometa.episodes import Episode, make_array_rows, make_rows, stack_episodes
 from autometa.exceptions import InvalidInputError
@@ -24,6 +26,7 @@ on_every = pytest.mark.parametrize(
     ("name", "kind"),
     [(name, kind) for kind in KINDS for name in NAMES] + [(name, "look_up") for name in LOOKING_UP],
 )
+on_both = pytest.mark.parametrize("n_classes", [3, None], ids=["classes", "numbers"])
 
 
 def double(params):
@@ -52,10 +55,12 @@ def predict(learner, params, episode):
 
 
 @on_every
+@on_both
 def test_adapting_leaves_parameters_and_support_unchanged(
-    make_any_learner, make_any_episode, name, kind
+    make_any_learner, make_any_episode, name, kind, n_classes
 ):
-    learner, episode = make_any_learner(name, kind), make_any_episode(kind)
+    learner = make_any_learner(name, kind)
+    episode = make_any_episode(kind, n_classes=n_classes)
     params = double(learner.init_params(0))
     before = copy.deepcopy((params, episode.support))
 
@@ -64,32 +69,56 @@ def test_adapting_leaves_parameters_and_support_unchanged(
     torch.testing.assert_close((params, episode.support), before, rtol=0, atol=0)
 
 
+def in_a_loop(function):
+    """What ``torch.func.vmap`` does, in a Python loop over the first dimension."""
+
+    def run(*stacked):
+        tensors, spec = pytree.tree_flatten(stacked)
+        singles = [
+            function(*pytree.tree_unflatten([tensor[i] for tensor in tensors], spec))
+            for i in range(len(tensors[0]))
+        ]
+        return pytree.tree_map(lambda *found: torch.stack(found), *singles)
+
+    return run
+
+
 @on_every
-def test_vmapped_over_episodes_is_one_by_one(make_any_learner, make_any_episode, name, kind):
+@on_both
+def test_vmapped_over_episodes_is_one_by_one(
+    make_any_learner, make_any_episode, name, kind, n_classes
+):
     learner = make_any_learner(name, kind)
     params = double(learner.init_params(0))
     shots = (2, 2) if name == "reptile" else (1, 2)  # it pools rows, so padding changes batches
     episodes = with_chance(
-        learner, [make_any_episode(kind, seed, n_shots=n) for seed, n in enumerate(shots)]
+        learner,
+        [
+            make_any_episode(kind, seed, n_shots=n_shots, n_classes=n_classes)
+            for seed, n_shots in enumerate(shots)
+        ],
     )
 
     grads, loss = learner.meta_grad(params, episodes)
 
-    singles = [learner.meta_grad(params, take(episodes, i)) for i in range(2)]
-    torch.testing.assert_close(loss, torch.stack([found for _, found in singles]).mean())
-    for key, grad in grads.items():
-        expected = torch.stack([found[key] for found, _ in singles]).mean(0)
-        torch.testing.assert_close(grad, expected, rtol=1e-6, atol=1e-9)
+    with mock.patch.object(torch.func, "vmap", side_effect=in_a_loop) as loop:
+        expected, expected_loss = learner.meta_grad(params, episodes)
+    assert loop.called
+    torch.testing.assert_close(loss, expected_loss)
+    torch.testing.assert_close(grads, expected, rtol=1e-6, atol=1e-9)
 
 
 @on_every
-def test_rows_of_weight_0_are_not_there(make_any_learner, make_any_episode, name, kind):
-    learner, episode = make_any_learner(name, kind), make_any_episode(kind)
+@on_both
+def test_rows_of_weight_0_are_not_there(make_any_learner, make_any_episode, name, kind, n_classes):
+    learner = make_any_learner(name, kind)
+    episode = make_any_episode(kind, n_classes=n_classes)
     params = double(learner.init_params(0))
-    larger = make_any_episode(kind, seed=5, n_shots=4, n_query=9)
+    larger = make_any_episode(kind, seed=5, n_shots=4, n_query=9, n_classes=n_classes)
     padded = take(stack_episodes([episode, larger]), 0)
     support, query = ({n: t[0] for n, t in r.items()} for r in (padded.support, padded.query))
-    padded = Episode(support, query, is_regression=False)
+    padded = Episode(support, query, episode.is_regression)
+    assert len(support["weight"]) > len(episode.support["weight"])
 
     found = predict(learner, params, padded)[: len(episode.query["weight"])]
 
@@ -110,9 +139,10 @@ def test_rows_to_predict_need_neither_labels_nor_weights(
 
 
 @on_every
-def test_runs_repeat_with_their_seed(make_any_learner, make_any_episode, name, kind):
+@on_both
+def test_runs_repeat_with_their_seed(make_any_learner, make_any_episode, name, kind, n_classes):
     learner = make_any_learner(name, kind)
-    episodes = [make_any_episode(kind, seed) for seed in (0, 1)]
+    episodes = [make_any_episode(kind, seed, n_classes=n_classes) for seed in (0, 1)]
 
     def run(seed):
         params = double(learner.init_params(seed))
@@ -212,7 +242,7 @@ def test_more_classes_than_slots_are_refused(make_any_learner, make_any_episode,
 
 
 @on_every
-@pytest.mark.parametrize("n_classes", [3, None])
+@on_both
 def test_the_meta_gradient_is_that_of_central_differences(
     make_any_learner, make_any_episode, name, kind, n_classes
 ):

@@ -11,6 +11,7 @@ import torch
 from autometa.episodes import stack_episodes
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
+from autometa.metalearners._gradient import GradientLearner
 from autometa.metatraining import Budget, meta_train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,16 @@ def test_its_learner_keeps_what_all_promise(
     asked = inspect.signature(test).parameters
     for value in values_of(test, "n_classes") if "n_classes" in asked else [None]:
         test(**{name: given.get(name, value) for name in asked})
+
+
+def test_a_learner_that_takes_gradient_steps_gets_its_slots_by_being_one(
+    make_any_learner, monkeypatch
+):
+    monkeypatch.setitem(METALEARNERS, "mine", GradientLearner)
+
+    learner = make_any_learner("mine", "mlp", n_slots=7, head="shared")
+
+    assert (learner.backbone.n_slots, learner.backbone.head) == (7, "shared")
 
 
 def test_both_pages_lead_to_the_recipe(recipe):

@@ -7,7 +7,7 @@ import torch
 from autometa.families import adapted_network
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
-from autometa.metatraining import Budget, build_initialisation, is_meta_dev
+from autometa.metatraining import Budget, EpisodeBatches, build_initialisation, is_meta_dev
 
 NAMES = [name for name in METALEARNERS if name != "random_weights"]
 NETWORK = {"n_hidden": 8, "n_token": 8, "n_layers": 1}
@@ -35,6 +35,33 @@ def test_a_learner_is_meta_trained_on_tables_and_kept(make_tasks, name, tmp_path
     loaded = Initialisation.load(tmp_path)
     assert loaded.learner_name == name
     torch.testing.assert_close(loaded.params, found.params, rtol=0, atol=0)
+
+
+@pytest.fixture(scope="module")
+def batches():
+    """Two batches of prior tables as they are trained on, of classes and of numbers."""
+    source = EpisodeBatches([], batch_size=4, real_share=0.0, max_rows=100, seed=0)
+    found = {}
+    number = 0
+    while len(found) < 2:
+        batch = source[number]
+        found.setdefault("numbers" if batch.is_regression else "classes", batch)
+        number += 1
+    return found
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+@pytest.mark.parametrize("name", NAMES)
+def test_as_it_comes_a_learner_has_a_finite_loss_and_gradient_on_tables(batches, name, kind):
+    learner = METALEARNERS[name]()  # with as many features as trainings have, not a few
+    params = learner.init_params(0)
+    episodes = learner.draw_chance(batches[kind], torch.Generator().manual_seed(0))
+
+    grads, loss = learner.meta_grad(params, episodes)
+
+    assert learner.backbone.n_features >= 128
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(grad).all() for grad in grads.values())
 
 
 PROPOSING = [name for name in NAMES if METALEARNERS[name]().proposes_weights]

@@ -74,7 +74,7 @@ def test_a_process_alone_averages_nothing():
 
 def test_training_starts_from_the_tensors_that_fit():
     learner = MAML(network=NETWORK)
-    start = {name: param + 1 for name, param in learner.init_params(1).items()}
+    start = {name: param + 0.01 for name, param in learner.init_params(1).items()}
     start["keys"] = torch.zeros(3)
     start["unknown"] = torch.zeros(3)
     options = {"seed": 0, "n_workers": 0, "meta_lr": 0.0}

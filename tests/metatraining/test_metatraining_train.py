@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
         save_checkpoint(tmp_path / "file", {"a": torch.ones(2)}, {"n_steps": 3})
 
 
-def test_gradients_that_are_not_finite_are_skipped_and_counted(make_learner):
+def test_gradients_that_are_not_finite_are_skipped_counted_and_told(make_learner):
     learner = make_learner()
     meta_grad, n_calls = learner.meta_grad, 0
 
@@ -196,7 +196,8 @@ def test_gradients_that_are_not_finite_are_skipped_and_counted(make_learner):
         return grads, loss
 
     learner.meta_grad = broken
-    params, progress = train(learner, n_steps=5)
+    with pytest.warns(UserWarning, match="2 of 5 outer steps were skipped.*smaller"):
+        params, progress = train(learner, n_steps=5)
 
     assert progress["n_skipped"] == 2 and progress["n_steps"] == 5
     assert all(torch.isfinite(param).all() for param in params.values())
