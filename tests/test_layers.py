@@ -19,7 +19,7 @@ LAYERS = [
     {"metafeatures", "encoding", "networks"},
     {"metalearners"},
     {"families"},
-    {"ensemble"},
+    {"ensemble", "_calibration"},
     {"evaluation"},
     {"knowledge"},
     {"proposers"},

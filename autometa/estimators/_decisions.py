@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from autometa.estimators._calibration import TINY, choose_temperature, temper
+from autometa._calibration import TINY, choose_temperature, temper
 
 #: Thresholds tried for two classes, as quantiles of what is predicted.
 N_THRESHOLDS = 40

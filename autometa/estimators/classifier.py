@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from autometa._calibration import temper
 from autometa.estimators._base import AutoMetaEstimator
-from autometa.estimators._calibration import temper
 from autometa.estimators._class_weight import class_factors
 from autometa.estimators._decisions import add_offsets
 from autometa.estimators._several_targets import exact_match, predict_targets

@@ -11,7 +11,7 @@ from autometa.evaluation import FoldScorer
 from autometa.exceptions import MemoryLimitWarning
 from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
 from autometa.search._family_proposals import FamilyProposals
-from autometa.search._library import Candidate, Library
+from autometa.search._library import MOST_SETTLED, SETTLED_A_SECOND, Candidate, Library
 from autometa.search._network_trials import NetworkTrials
 from autometa.search._stored import best_trial, read_trial
 from autometa.search._table_trials import TableTrials
@@ -192,8 +192,16 @@ def run_search(
     if refits:
         sources = {} if interrupted else {one.family: one.source for one in proposals}
         _refit(library, fold_models, pace, sources)
+    library.settle(_most_settled(pace))
     score = float(library.score)
     return SearchResult(library.candidates, library.weights, score, interrupted, scorer)
+
+
+def _most_settled(pace):
+    """Held-out predictions that there is time to choose weights by once more."""
+    if pace.is_free:
+        return MOST_SETTLED
+    return min(MOST_SETTLED, int(SETTLED_A_SECOND * max(0.0, pace.deadline.left_s)))
 
 
 def _warn_of_memory(memory, n_done):

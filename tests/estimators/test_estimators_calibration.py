@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss
 
 from autometa import AutoMetaClassifier, load
-from autometa.estimators._calibration import SPREAD, choose_temperature, temper
+from autometa._calibration import SPREAD, choose_temperature, temper
 from autometa.estimators._decisions import decide
 from autometa.estimators._saved import _checksum
 

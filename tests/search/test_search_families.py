@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
+from sklearn.metrics import log_loss
 
+from autometa._calibration import temper
 from autometa._deadline import Deadline
-from autometa.evaluation import FoldModels
-from autometa.families import Folds, find_family
+from autometa._metrics import Metric
+from autometa.evaluation import FoldModels, FoldScorer
+from autometa.families import EncodedTask, Folds, find_family
 from autometa.knowledge import Knowledge
 from autometa.search import FamilyProposals, Pace
+from autometa.search._library import Candidate, Library
 
 NAMES = ("adapted_network", "linear", "knn")
 
@@ -266,3 +270,34 @@ def test_knowledge_is_asked_when_a_family_has_its_turn(seconds, is_asked):
     assert proposals.first()["family"] == "linear" and not asked
     proposals.next()
     assert bool(asked) == is_asked
+
+
+def test_weights_are_chosen_for_a_mean_that_is_made_sharper_later():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 300)
+    X = np.zeros((600, 1, 3), dtype=np.float32)
+    task = EncodedTask(X, y, np.ones(600), 2)
+    folds = Folds(np.zeros((1, 600)), np.ones((1, 600)))
+    library = Library(FoldScorer(task, folds, Metric("neg_log_loss")))
+    sure = np.where(rng.random(600) < 0.95, y, 1 - y) * 0.9 + 0.05  # right 95 times of 100
+    unsure = 0.5 + (y - 0.5) * 0.4 + 0.05 * rng.normal(size=600)  # right, and hardly says so
+    for number, p in enumerate((sure, unsure)):
+        both = np.column_stack([1 - p, p])[None]
+        score = library.scorer.scores(both[None])[0]
+        library.add(Candidate("knn", {}, score, both, number))
+    before = library.weights
+    library.settle()
+    mean = {
+        name: np.tensordot(weights, np.stack([c.predictions for c in library.candidates]), axes=1)
+        for name, weights in (("before", before), ("after", library.weights))
+    }
+
+    def sharpened(probabilities):
+        return log_loss(y, temper(probabilities[0], 0.5))
+
+    assert library.weights.sum() == pytest.approx(1.0)
+    assert sharpened(mean["after"]) < sharpened(mean["before"])
+    assert library.weights[1] > before[1]
+    few = library.weights
+    library.settle(most=50)  # too few rows to choose by
+    np.testing.assert_array_equal(library.weights, few)

@@ -60,15 +60,29 @@ def choose_temperature(probabilities, y, weight):
     >>> choose_temperature(unsure[:2], np.array([0, 0]), np.ones(2)) > 0.95
     True
     """
+    return _choose(probabilities, y, weight)[0]
+
+
+def least_loss(probabilities, y, weight):
+    """The sum of log-losses at the temperature that :func:`choose_temperature` chooses."""
+    return _choose(probabilities, y, weight)[1]
+
+
+def log_loss(probabilities, y, weight):
+    """The sum of log-losses of probabilities of shape (n_rows, n_classes)."""
+    return float(-weight @ np.log(np.maximum(probabilities[np.arange(len(y)), y], TINY)))
+
+
+def _choose(probabilities, y, weight):
     from scipy.optimize import minimize_scalar
 
-    rows = np.arange(len(y))
     spread = SPREAD * min(1.0, weight.sum() / FULL_ROWS) ** 0.5
 
     def loss(log_temperature):
-        tempered = temper(probabilities, np.exp(log_temperature))[rows, y]
-        misfit = -weight @ np.log(np.maximum(tempered, TINY))
+        misfit = log_loss(temper(probabilities, np.exp(log_temperature)), y, weight)
         return misfit + 0.5 * (log_temperature / spread) ** 2
 
     found = minimize_scalar(loss, bounds=(-FARTHEST, FARTHEST), method="bounded")
-    return float(np.exp(found.x)) if found.fun < loss(0.0) else 1.0
+    if found.fun < loss(0.0):
+        return float(np.exp(found.x)), float(found.fun)
+    return 1.0, loss(0.0)
