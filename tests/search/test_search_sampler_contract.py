@@ -15,6 +15,9 @@ from optuna.testing.pytest_samplers import (
 
 from autometa import Knowledge, MetaSampler
 
+#: Most of these studies tune what nothing is known of, which is warned of.
+pytestmark = pytest.mark.filterwarnings("ignore::autometa.exceptions.UnknownSpaceWarning")
+
 TEN = {"x": FloatDistribution(0, 10), "y": IntDistribution(0, 10)}
 AB = CategoricalDistribution(["a", "b"])
 #: What the tests tune, where their parameters do not say it.
