@@ -1,7 +1,9 @@
 """The sampler: an Optuna sampler that asks the knowledge first, and another sampler after it."""
 
 import contextlib
+import datetime
 import threading
+import time
 import warnings
 import weakref
 
@@ -24,6 +26,8 @@ from autometa.search._replay import CONFIG, HANDED_OVER, Replay
 from autometa.space import closest_value
 
 _N_RETRIES = 3
+#: How often, and every how many seconds, to look whether other workers have said what they run.
+_N_WAITS, _WAIT_S = 10, 0.02
 
 
 class MetaSampler(optuna.samplers.BaseSampler):
@@ -209,6 +213,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
 
         Where it answers one of the distributions that are ``asked`` for, the trial tells so.
         """
+        self._wait_for_earlier(study, trial)
         with self._lock:
             replay, storage = self._replay_of(study), study._storage
             if replay.is_recorded:
@@ -240,6 +245,18 @@ class MetaSampler(optuna.samplers.BaseSampler):
                 trial.user_attrs[HANDED_OVER] = replay.handed_over
                 replay.is_recorded = True
             return proposal
+
+    def _wait_for_earlier(self, study, trial):
+        """Let trials that began a moment earlier say what they run, for a fifth of a second."""
+        with self._lock:
+            replay = self._replay_of(study)
+        if replay.is_recorded or trial.number in replay.proposals:
+            return
+        for _ in range(_N_WAITS):
+            trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
+            if not any(map(_is_about_to_ask, trials[: trial.number])):
+                return
+            time.sleep(_WAIT_S)
 
     def _replay_of(self, study):
         of_storage = self._replays.setdefault(study._storage, {})
@@ -274,6 +291,13 @@ def _answers_of(proposal, asked):
             with contextlib.suppress(LookupError):
                 answers[name] = closest_value(proposal.config[name], distribution)
     return answers
+
+
+def _is_about_to_ask(trial):
+    """Whether a trial has begun within the last second, and not asked for anything yet."""
+    if trial.state != TrialState.RUNNING or trial.distributions or CONFIG in trial.system_attrs:
+        return False
+    return (datetime.datetime.now() - trial.datetime_start).total_seconds() < 1.0
 
 
 def _are_earlier_running(trials, number):

@@ -262,7 +262,7 @@ def test_processes_share_a_storage_and_try_different_configurations(knowledge, t
     assert len({trial.user_attrs["pid"] for trial in trials}) == 2
     assert set(origins(study)) == {"surrogate"}
     configs = {tuple(sorted(trial.params.items())) for trial in trials}
-    assert len(configs) > 5, "all pairs agree, not only those that read in the same moment"
+    assert len(configs) >= 9, "two that read the study in the same moment may agree"
 
 
 def test_workers_that_come_later_go_on_as_the_first_would_have(make_sampler):
