@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 import threading
-import time
 import warnings
 import weakref
 
@@ -213,19 +212,15 @@ class MetaSampler(optuna.samplers.BaseSampler):
 
         Where it answers one of the distributions that are ``asked`` for, the trial tells so.
         """
-        self._wait_for_earlier(study, trial)
         with self._lock:
             replay, storage = self._replay_of(study), study._storage
             if replay.is_recorded:
                 return None
             if trial.number in replay.proposals:
                 return replay.proposals[trial.number]
+            trials = self._settled_trials(study, trial.number)
             proposal, attributes = None, {}
             for _ in range(_N_RETRIES):
-                # All trials, also where a pruner shows samplers only some of them.
-                trials = storage.get_all_trials(study._study_id, deepcopy=False)
-                if proposal is not None and not _is_taken(trials, trial.number, proposal.config):
-                    break
                 replay.follow(trials, trial.number)
                 proposal = replay.propose()
                 if proposal is None:
@@ -238,6 +233,9 @@ class MetaSampler(optuna.samplers.BaseSampler):
                 store_attributes(storage, trial._trial_id, attributes, planned)
                 if is_alone:
                     break
+                trials = _trials_of(study)
+                if not _is_taken(trials, trial.number, proposal.config):
+                    break
             trial.user_attrs.update(attributes)
             replay.proposals[trial.number] = proposal
             if replay.handed_over and not replay.is_recorded:
@@ -246,17 +244,15 @@ class MetaSampler(optuna.samplers.BaseSampler):
                 replay.is_recorded = True
             return proposal
 
-    def _wait_for_earlier(self, study, trial):
-        """Let trials that began a moment earlier say what they run, for a fifth of a second."""
-        with self._lock:
-            replay = self._replay_of(study)
-        if replay.is_recorded or trial.number in replay.proposals:
-            return
+    def _settled_trials(self, study, number):
+        """Trials, once those begun just before say what they run, or a fifth of a second later."""
+        trials = _trials_of(study)
         for _ in range(_N_WAITS):
-            trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
-            if not any(map(_is_about_to_ask, trials[: trial.number])):
-                return
-            time.sleep(_WAIT_S)
+            if not any(map(_is_about_to_ask, trials[:number])):
+                break
+            self._lock.wait(_WAIT_S)  # lets other threads ask
+            trials = _trials_of(study)
+        return trials
 
     def _replay_of(self, study):
         of_storage = self._replays.setdefault(study._storage, {})
@@ -273,7 +269,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
     def _forget(self):
         """What may be forgotten at any time: it is in the trials."""
         self._replays = weakref.WeakKeyDictionary()
-        self._lock = threading.RLock()
+        self._lock = threading.Condition()
 
     def __getstate__(self):
         return {k: v for k, v in self.__dict__.items() if k not in ("_replays", "_lock")}
@@ -291,6 +287,11 @@ def _answers_of(proposal, asked):
             with contextlib.suppress(LookupError):
                 answers[name] = closest_value(proposal.config[name], distribution)
     return answers
+
+
+def _trials_of(study):
+    """All trials, also where a pruner shows samplers only some of them."""
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)
 
 
 def _is_about_to_ask(trial):
