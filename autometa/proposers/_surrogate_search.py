@@ -188,7 +188,7 @@ class SurrogateSearch(Search):
 
     def _row(self, place, half):
         """The row of L⁻¹ K that one more score adds, and its diagonal of L."""
-        across = self._with(place)
+        across = self._across([place])[0]
         left = across[place] - half[:, place] @ half[:, place]
         diagonal = np.sqrt(max(left, 0.0) + _NOISE)
         return (across - half[:, place] @ half) / diagonal, diagonal
@@ -218,20 +218,20 @@ class SurrogateSearch(Search):
             best = self._places[int(np.nanargmax(scores))]
             self._add(self._pool.draw(16, near=self._pool.points[[best]]))
 
-    def _with(self, place, start=0):
-        """Covariance of the pool with one of its configurations."""
+    def _across(self, places, start=0):
+        """Covariance of some of the pool, a row each, with all of it from ``start`` on."""
         pool, table = self._pool, self._pool.table
-        if pool.places[place] >= 0:
-            return pool_spread_covariance(pool, self._covariance[pool.places[place]], start)
-        weights = pool.weights[place]
-        column = pool_spread_covariance(pool, self._covariance @ weights, start)
-        point = pool.points[[place]]
-        rest = table.kernel(pool.points[start:], point)[:, 0]
-        rest = rest - pool.weights[start:] @ table.kernel(table.points, point)[:, 0]
-        column = column + np.where(pool.places[start:] < 0, rest, 0.0)
-        if place >= start:
-            column[place - start] += table.kernel.own
-        return column
+        rows, is_drawn = self._covariance[pool.places[places]], pool.places[places] < 0
+        rows[is_drawn] = pool.weights[places][is_drawn] @ self._covariance
+        across = pool_spread_covariance(pool, rows.T, start).T
+        if is_drawn.any():
+            drawn, points = np.array(places)[is_drawn], pool.points[places][is_drawn]
+            others = start + np.flatnonzero(pool.places[start:] < 0)
+            rest = table.kernel(points, pool.points[others])
+            rest -= table.kernel(points, table.points) @ pool.weights[others].T
+            rest += table.kernel.own * (drawn[:, None] == others)
+            across[np.ix_(is_drawn, others - start)] += rest
+        return across
 
     def _grown(self, n_before):
         self._forget()
@@ -254,8 +254,8 @@ class SurrogateSearch(Search):
         if not self._places:
             self._half = np.empty((0, len(pool)))
             return
-        across = np.array([self._with(place, n_before) for place in self._places])
-        self._half = np.hstack([self._half, self._solve(across)])
+        across = self._solve(self._across(self._places, n_before))
+        self._half = np.hstack([self._half, across])
 
     def _solve(self, values):
         """L⁻¹ times values of what was told."""

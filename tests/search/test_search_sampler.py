@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 from search.conftest import N_OTHERS, merit_of
+from threadpoolctl import threadpool_limits
 
 from autometa import Knowledge, MetaSampler
 from autometa.exceptions import ArtefactError, InvalidInputError, UnknownSpaceWarning
@@ -470,11 +471,12 @@ def test_the_last_proposals_before_the_limit_take_little_time(make_sampler, monk
 
     for _ in range(10):
         start = time.process_time()
-        study.optimize(objective, n_trials=1)
+        with threadpool_limits(1):  # the processor's time would count threads that wait
+            study.optimize(objective, n_trials=1)
         seconds.append(time.process_time() - start)
 
     assert origins(study)[-11:] == ["surrogate"] * 11
-    assert min(seconds) < 0.06  # 15 ms on an idle core; `benchmarks sampler_time` measures it
+    assert min(seconds) < 0.02  # 11 ms on an idle core; `benchmarks sampler_time` measures it
 
 
 def test_bad_input_is_told_with_the_way_out(knowledge, tmp_path):
