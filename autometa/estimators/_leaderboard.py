@@ -41,20 +41,23 @@ def leaderboard(study, weights):
         | {
             "ood_score": trial.user_attrs.get("autometa:ood_score", float("nan")),
             "weight": weights.get(trial.number, 0.0),
+            "first_fold": trial.user_attrs.get("autometa:first_fold"),
         }
         for trial in study.get_trials(deepcopy=False)
     ]
     if -1 in weights:
         rows.append({**UNTRIED, "weight": weights[-1]})
     names = ["trial", "family", "score", "state", "origin", "ood_score", "n_steps", "seconds"]
-    names.append("weight")
+    names += ["weight", "first_fold"]
     table = pd.DataFrame(rows, columns=[*names, *sorted({n for r in rows for n in r} - {*names})])
     is_complete = table["state"] == "complete"
     order = table.assign(is_complete=is_complete).sort_values(
         ["is_complete", "score", "trial"], ascending=[False, False, True]
     )
     table = table.loc[order.index].reset_index(drop=True)
-    table.attrs["benefit"] = describe_benefit(table)
+    benefit = describe_benefit(table)
+    table = table.drop(columns="first_fold")
+    table.attrs["benefit"] = benefit
     return table
 
 
@@ -64,7 +67,7 @@ def describe_benefit(table):
     Parameters
     ----------
     table : DataFrame
-        As of :func:`leaderboard`.
+        As of :func:`leaderboard`, with the score of each trial's ``first_fold``.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def describe_benefit(table):
         ``family``, and the best scores of proposed, default and random configurations: ``warm``
         is that of the first proposal, ``warm_at_equal_cost`` of all that fit into the seconds of
         the costlier of the other two. None where a trial is missing, and where not even the first
-        proposal fits. A trial that ended on its first fold counts by what it had there.
+        proposal fits. Where one of these trials ended on its first fold, all count by that fold.
     """
     found = []
     for family, trials in table.sort_values("trial").groupby("family", sort=False):
@@ -82,19 +85,16 @@ def describe_benefit(table):
             (float(one["seconds"].iloc[0]) for one in others.values() if len(one)), default=0
         )
         affordable = warm[warm["seconds"].cumsum() <= limit]
-        found.append(
-            {
-                "family": family,
-                "warm": _best_score(warm.head(1)),
-                "warm_at_equal_cost": _best_score(affordable),
-                **{name: _best_score(one) for name, one in others.items()},
-            }
-        )
+        compared = {"warm": warm.head(1), "warm_at_equal_cost": affordable, **others}
+        ended = pd.concat(compared.values())["state"] == "pruned"
+        by = "first_fold" if ended.any() and trials["first_fold"].notna().any() else "score"
+        scores = {name: _best(one[by]) for name, one in compared.items()}
+        found.append({"family": family, **scores})
     return found
 
 
-def _best_score(trials):
-    scores = trials["score"].dropna()
+def _best(scores):
+    scores = scores.dropna()
     return float(scores.max()) if len(scores) else None
 
 

@@ -121,7 +121,8 @@ class FamilyProposals:
 
     @property
     def _defaults_come_first(self):
-        return self._is_short or self._n_rows > KNOWN_ROWS
+        is_by_rows = self.family == NETWORK  # what it tries first depends on the number of rows
+        return is_by_rows or self._is_short or self._n_rows > KNOWN_ROWS
 
     def _start(self):
         """Start the search by knowledge, once, as the time left allows."""

@@ -122,6 +122,7 @@ class TableTrials:
                     continue
                 scores = [self.library.scorer.score(one, 0) for one in predictions[0]]
                 best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
+                trial.set_user_attr("autometa:first_fold", float(scores[best]))
                 if not self._is_worth_more(predictions[0][best]):
                     break
                 steps = steps[: best + 1 + N_FURTHER]

@@ -9,7 +9,8 @@ from autometa.estimators._leaderboard import describe_benefit
 
 
 def board(*rows):
-    columns = ["trial", "family", "origin", "score", "seconds"]
+    columns = ["trial", "family", "origin", "score", "seconds", "state", "first_fold"]
+    rows = [row + ("complete", None)[len(row) - 5 :] for row in rows]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -51,6 +52,19 @@ def test_without_rivals_there_is_no_equal_cost():
 
     assert row["warm"] == 0.9
     assert row["warm_at_equal_cost"] is row["default"] is row["random"] is None
+
+
+def test_where_one_ended_on_its_first_fold_all_count_by_theirs():
+    table = board(
+        (0, "knn", "surrogate", 0.7, 1.0, "complete", 0.5),
+        (1, "knn", "default", 0.6, 3.0, "pruned", 0.6),
+        (2, "knn", "random", 0.4, 0.1, "complete", 0.45),
+    )
+
+    [row] = describe_benefit(table)
+
+    assert row.pop("family") == "knn"
+    assert row == {"warm": 0.5, "warm_at_equal_cost": 0.5, "default": 0.6, "random": 0.45}
 
 
 @pytest.fixture

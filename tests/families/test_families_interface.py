@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from sklearn.base import clone, is_classifier, is_regressor
@@ -18,6 +19,7 @@ from autometa.families import (
     find_family,
     library_defaults,
     read_config,
+    suggest_config,
 )
 
 PACKAGES = {"lightgbm": "lightgbm", "xgboost": "xgboost", "catboost": "catboost"}
@@ -137,6 +139,23 @@ def test_configurations_all_over_the_space_are_fitted(family, make_table, is_reg
         model = make(family, {**config, **few}, is_regression=is_regression).fit(X, y)
 
         assert np.isfinite(predict(model, X)).all(), config
+
+
+@KINDS
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_trial_is_asked_for_what_plays_a_part_and_for_nothing_else(name, is_regression):
+    study, asked = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), set()
+    space = find_family(name).space(is_regression=is_regression)
+
+    for _ in range(60):
+        trial = study.ask()
+        config = suggest_config(trial, name, is_regression=is_regression)
+        assert trial.params == config
+        assert config == read_config(name, config, is_regression=is_regression)
+        assert trial.distributions.items() <= space.items()
+        asked |= set(config)
+
+    assert asked == set(space)
 
 
 @KINDS
