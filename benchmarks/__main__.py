@@ -376,6 +376,40 @@ def families(
     show("families", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("network_rivals")
+def network_rivals(
+    corpus: Corpus,
+    results: Annotated[Path, typer.Option(help="Folder that keeps finished runs.")],
+    split: Annotated[str, typer.Option(help="meta-valid or meta-dev.")] = "meta-valid",
+    rivals: Annotated[str, typer.Option(help="By commas; empty: all.")] = "",
+    peers: Annotated[Path | None, typer.Option(help="As `autometa bench peers` built.")] = None,
+    seeds: Annotated[int, typer.Option(help="Halvings of each table.")] = 1,
+    max_tasks: int | None = None,
+    most: Annotated[float, typer.Option(help="Seconds after which a run is ended.")] = 600.0,
+    hours: Annotated[
+        float | None, typer.Option(help="Start no run after this time; 0: print only.")
+    ] = None,
+    threads: int = 1,
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """The network alone against common models, boosting and RealMLP, on half of the rows."""
+    from benchmarks import network_rivals as command
+
+    figures = command.main(
+        *(corpus, results),
+        split=split,
+        rivals=[name for name in rivals.split(",") if name] or command.RIVALS,
+        peers=peers,
+        seeds=seeds,
+        max_tasks=max_tasks,
+        most_s=most,
+        hours=hours,
+        n_threads=threads,
+    )
+    show("network_rivals", figures, command.print_figures, as_json=as_json, record=record)
+
+
 @app.command("recipes")
 def recipes(
     corpus: Corpus,

@@ -39,20 +39,35 @@ class Halves:
 
 def halve(task, *, seed, max_rows, n_train=None):
     """Deal at most ``max_rows`` random rows of a task into halves, or ``n_train`` and the rest."""
+    train, test = deal(task, seed=seed, max_rows=max_rows, n_train=n_train)
+    X_train, X_test = task.X.iloc[train], task.X.iloc[test]
+    if task.kind == "regression":
+        y = task.y.to_numpy(float)
+        return Halves(X_train, y[train], X_test, y[test], None)
+    labels = task.y.astype(str)
+    levels = np.unique(labels.iloc[train])
+    codes = pd.Index(levels).get_indexer(labels)
+    return Halves(X_train, codes[train], X_test, codes[test], len(levels))
+
+
+def deal(task, *, seed, max_rows, n_train=None):
+    """Deal rows as :func:`halve` does.
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Row positions; none to test of a class that the training half lacks.
+    """
     rng = np.random.default_rng([seed, *task.name.encode()])
     for _ in range(100):
         order = rng.permutation(task.n_rows)[:max_rows]
         train, test = np.split(order, [n_train or (len(order) + 1) // 2])
         if task.kind == "regression":
-            y = task.y.to_numpy(float)
-            return Halves(task.X.iloc[train], y[train], task.X.iloc[test], y[test], None)
-        labels = task.y.astype(str)
-        levels = np.unique(labels.iloc[train])
-        if len(levels) < 2:
-            continue
-        codes = pd.Index(levels).get_indexer(labels)
-        test = test[codes[test] >= 0]
-        return Halves(task.X.iloc[train], codes[train], task.X.iloc[test], codes[test], len(levels))
+            return train, test
+        labels = task.y.astype(str).to_numpy()
+        levels = np.unique(labels[train])
+        if len(levels) >= 2:
+            return train, test[np.isin(labels[test], levels)]
     raise ValueError(f"No half of {task.name} holds two classes.")
 
 
