@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from autometa.bench._scores import MAIN_METRIC, SIGN
+from autometa.bench._scores import MAIN_METRIC, SIGN, check_metric
 from autometa.bench._significance import critical_difference, duel, holm
 from autometa.exceptions import InvalidInputError
 
@@ -49,6 +49,12 @@ class Comparison:
         return _by_task(normalise(self.scores, constant))
 
     @cached_property
+    def strengths(self):
+        """As ``normalised``, but worse than a constant goes on below 0, to -1 for a failure."""
+        constant = self.runs.groupby(["task", "fold"])["constant"].first()
+        return _by_task(strengths(self.scores, constant))
+
+    @cached_property
     def ranks(self):
         """Ranks, 1 = best; failures share the worst. Mean over folds, by task."""
         return _by_task(_rank(self.scores))
@@ -84,7 +90,7 @@ class Comparison:
         found["normalised"] = self.normalised.mean()
         found["share_best"] = ranks.eq(ranks.min(axis=1), axis=0).mean()
         found["share_worst"] = ranks.eq(ranks.max(axis=1), axis=0).mean()
-        found = found.join(elo(self.normalised, tie=TIE))
+        found = found.join(elo(self.strengths, tie=TIE))
         for name in ("roc_auc", "log_loss"):
             found[name] = self._mean_metric(name)
         found["rmse_ratio"] = self._mean_metric("rmse", relative=True)
@@ -104,13 +110,13 @@ class Comparison:
         DataFrame indexed by (method, other)
             ``win_rate`` of the first over tasks, ties counting half; ``wins``, ``ties``,
             ``losses``; ``p_sign`` of the sign test without ties, ``p_wilcoxon`` of Wilcoxon's
-            signed-rank test on normalised scores, both two-sided; ``p_holm``, the latter corrected
+            signed-rank test on ``strengths``, both two-sided; ``p_holm``, the latter corrected
             for as many comparisons as the first method is in (Holm 1979).
         """
         rows = []
         for method in self.methods:
             others = [other for other in self.methods if other != method]
-            found = [duel(self.normalised[method], self.normalised[other], TIE) for other in others]
+            found = [duel(self.strengths[method], self.strengths[other], TIE) for other in others]
             corrected = holm([pair["p_wilcoxon"] for pair in found])
             for other, pair, p in zip(others, found, corrected, strict=True):
                 rows.append({"method": method, "other": other, **pair, "p_holm": p})
@@ -173,7 +179,9 @@ def compare_runs(runs, budget_s=None, *, kind=None, metric=None, methods=None):
     >>> compare_runs(runs).normalised.loc["a"].round(2).to_dict()
     {'forest': 1.0, 'linear': 0.75}
     """
-    runs = scored(_of_one_setting(runs), metric)
+    runs = scored(of_one_setting(runs), metric)
+    if runs.empty:
+        raise InvalidInputError(f"No task has the metric {metric!r}.")
     known = sorted(runs["budget_s"].dropna().unique())
     if budget_s is None and len(known) == 1:
         budget_s = known[0]
@@ -222,27 +230,28 @@ def known_tasks_of(runs):
     return sorted(set(runs.loc[runs["known_as"].fillna("") != "", "task"]))
 
 
-def _of_one_setting(runs):
+def of_one_setting(runs):
+    """Refuse runs of several numbers of threads or seeds, which say nothing of each other."""
     for name in ("n_threads", "seed"):
         found = sorted(runs[name].dropna().unique()) if name in runs.columns else []
         if len(found) > 1:
             raise InvalidInputError(
                 f"The runs have several values of {name}: {[int(value) for value in found]}. "
-                f"Choose one, e.g. runs[runs['{name}'] == {int(found[0])}]."
+                f"Choose one, e.g. runs[runs['{name}'] == {int(found[0])}]; on the command line, "
+                f"--{name.removeprefix('n_')} {int(found[0])}."
             )
     return runs
 
 
 def scored(runs, metric=None):
     """Add ``score`` and ``constant`` (the higher the better, NaN = failed) to runs."""
+    check_metric(metric)
     runs = runs.copy()
     for name in ("budget_s", "fit_s", "predict_s", "peak_mb", "roc_auc", "log_loss", "rmse"):
         for column in (name, f"constant_{name}"):
             if column not in runs.columns:
                 runs[column] = np.nan
     names = runs["kind"].map(MAIN_METRIC) if metric is None else pd.Series(metric, runs.index)
-    if metric is not None and metric not in SIGN:
-        raise InvalidInputError(f"metric must be one of {sorted(SIGN)}, got {metric!r}.")
     for column, prefix in (("score", ""), ("constant", "constant_")):
         runs[column] = np.nan
         for name in names.dropna().unique():
@@ -259,6 +268,13 @@ def normalise(scores, constant):
     gain = scores.sub(constant, axis=0).clip(lower=0)
     best = gain.max(axis=1)
     return gain.div(best.where(best > 0), axis=0).fillna(0.0)
+
+
+def strengths(scores, constant):
+    """Scale as :func:`normalise`, but below ``constant`` go on: to -1, where scores are NaN."""
+    unit = constant.abs().where(constant != 0, 1.0)
+    shortfall = -scores.sub(constant, axis=0).clip(upper=0).div(unit, axis=0)
+    return normalise(scores, constant) - (shortfall / (1 + shortfall)).fillna(1.0)
 
 
 def _pivot(runs, column):

@@ -6,11 +6,10 @@ import sys
 import venv
 from pathlib import Path
 
-from autometa.bench._method import NEEDED, find_methods, python_of
+from autometa.bench._method import DONE, NEEDED, find_methods, python_of
 from autometa.exceptions import InvalidInputError
 
 logger = logging.getLogger(__name__)
-DONE = "installed.txt"
 
 
 def build_environments(folder, names=None, *, rebuild=False, on_step=None):

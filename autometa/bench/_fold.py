@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from autometa.bench._scores import MAIN_METRIC, constant_prediction, score_fold
 from autometa.tasks import row_hashes
@@ -61,7 +62,7 @@ class Fold:
     def write(self, folder):
         """Write what the processes read: tables as Parquet, the training target as NumPy's file."""
         folder = Path(folder)
-        X = self.task.X
+        X = self.task.X.apply(_of_one_type)
         X = X.set_axis([str(name) for name in X.columns], axis=1)
         X.iloc[self.train].reset_index(drop=True).to_parquet(folder / "X_train.parquet")
         X.iloc[self.test].reset_index(drop=True).to_parquet(folder / "X_test.parquet")
@@ -72,7 +73,7 @@ class Fold:
 
     def job(self):
         """The part of a job that is the fold's."""
-        return {"kind": self.kind, "metric": MAIN_METRIC[self.kind]}
+        return {"kind": self.kind, "metric": MAIN_METRIC[self.task.kind]}
 
     def expand(self, prediction):
         """Give classes without training rows a probability of 0."""
@@ -105,3 +106,15 @@ class Fold:
             "openml_task_id": self.task.provenance.get("openml_task_id"),
             **self.constant_scores(),
         }
+
+
+def _of_one_type(column):
+    """Cells of several types, which Parquet does not hold in one column, as text."""
+    if column.dtype.kind != "O":
+        return column
+    try:
+        pa.array(column)
+    except (pa.ArrowException, OverflowError):
+        text = column.astype(object).map(str).where(column.notna())
+        return text.astype("category") if column.dtype == "category" else text
+    return column

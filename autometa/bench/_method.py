@@ -12,6 +12,13 @@ from autometa.exceptions import InvalidInputError
 FOLDER = Path(__file__).parent / "methods"
 #: What a run's process needs in any environment.
 NEEDED = "numpy pandas pyarrow"
+#: What is installed in an environment, written when all is.
+DONE = "installed.txt"
+#: What a file may say of itself, and of which type.
+CONSTANTS = {
+    **{"REQUIREMENTS": (list, tuple), "ENVIRONMENT": (str,)},
+    **{"HAS_TIME_LIMIT": (bool,), "VARIANTS": (dict,)},
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,12 @@ class Method:
         if not self.requirements:
             return Path(sys.executable)
         if folder is not None and (python := python_of(folder, self.environment)).exists():
-            return python
+            if Path(folder, self.environment, DONE).exists():
+                return python
+            raise InvalidInputError(
+                f"The environment {self.environment} in {folder} is unfinished. Build it again "
+                f"with: autometa bench peers --folder {folder} {self.environment}"
+            )
         lacking = [name for name in self.distributions if not _is_installed(name)]
         if lacking:
             raise InvalidInputError(
@@ -128,8 +140,8 @@ def read_methods(path):
     Parameters
     ----------
     path : path
-        Its constants are literals: ``REQUIREMENTS``, ``ENVIRONMENT``, ``HAS_TIME_LIMIT``, and
-        ``VARIANTS``, options by name (by default one variant without options, called as the file).
+        Its constants are literals: ``REQUIREMENTS`` (a list), ``ENVIRONMENT``, ``HAS_TIME_LIMIT``,
+        and ``VARIANTS``, options by name (by default one without options, called as the file).
 
     Returns
     -------
@@ -138,19 +150,21 @@ def read_methods(path):
     path = Path(path).absolute()
     try:
         tree = ast.parse(path.read_text("utf-8"))
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} is no readable Python file: {error}.") from error
     if not any(isinstance(node, ast.FunctionDef) and node.name == "fit" for node in tree.body):
         raise InvalidInputError(f"{path} defines no function fit(job), which a method needs.")
     said = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            name = getattr(node.targets[0], "id", "")
-            if name in ("REQUIREMENTS", "ENVIRONMENT", "HAS_TIME_LIMIT", "VARIANTS"):
-                try:
-                    said[name] = ast.literal_eval(node.value)
-                except ValueError as error:
-                    raise InvalidInputError(f"{path}: {name} must be a literal.") from error
+    for name, value in _assignments(tree):
+        if name not in CONSTANTS:
+            continue
+        try:
+            said[name] = ast.literal_eval(value)
+        except ValueError as error:
+            raise InvalidInputError(f"{path}: {name} must be a literal.") from error
+        if not isinstance(said[name], CONSTANTS[name]):
+            expected = " or ".join(kind.__name__ for kind in CONSTANTS[name])
+            raise InvalidInputError(f"{path}: {name} must be a {expected}, got {said[name]!r}.")
     requirements = tuple(said.get("REQUIREMENTS", ()))
     return [
         Method(
@@ -163,6 +177,15 @@ def read_methods(path):
         )
         for name, options in said.get("VARIANTS", {path.stem: {}}).items()
     ]
+
+
+def _assignments(tree):
+    """Names and values that a module's own lines assign, with or without an annotation."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            yield getattr(node.targets[0], "id", ""), node.value
+        elif isinstance(node, ast.AnnAssign):
+            yield getattr(node.target, "id", ""), node.value
 
 
 def python_of(folder, environment):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from autometa.bench._compare import _by_task, _of_one_setting, normalise, scored
+from autometa.bench._compare import _by_task, normalise, of_one_setting, scored
 
 
 def over_time(runs, metric=None):
@@ -32,20 +32,26 @@ def over_time(runs, metric=None):
     >>> over_time(runs)["normalised"].round(2).tolist()
     [0.75, 1.0]
     """
-    runs = scored(_of_one_setting(runs), metric)
-    runs = runs.assign(budget=runs["budget_s"].fillna(-1.0))
-    keys = [runs["task"], runs["fold"]]
-    indexed = runs.set_index([*keys, "method", "budget"])
-    whole = indexed["is_run"].unstack(["method", "budget"]).notna().all(axis=1)
-    if not whole.any():
-        return pd.DataFrame(columns=["method", "budget_s", "fit_s", "normalised", "n_tasks"])
-    scores = indexed["score"].unstack(["method", "budget"])[whole]
-    constant = indexed["constant"].groupby(level=["task", "fold"]).first()[whole]
-    seconds = indexed["fit_s"].unstack(["method", "budget"])[whole]
+    runs = at_all_budgets(runs, metric)
+    columns = ["method", "budget_s", "fit_s", "normalised", "n_tasks"]
+    if runs.empty:
+        return pd.DataFrame(columns=columns)
+    indexed = runs.set_index(["task", "fold", "method", "budget"])
+    scores = indexed["score"].unstack(["method", "budget"])
+    constant = indexed["constant"].groupby(level=["task", "fold"]).first()
+    seconds = indexed["fit_s"].unstack(["method", "budget"])
     by_task = _by_task(normalise(scores, constant))
     found = pd.DataFrame({"normalised": by_task.mean(), "fit_s": _by_task(seconds).mean()})
     found = found.reset_index().rename(columns={"budget": "budget_s"})
     found["budget_s"] = found["budget_s"].where(found["budget_s"] > 0)
     found["n_tasks"] = len(by_task)
-    columns = ["method", "budget_s", "fit_s", "normalised", "n_tasks"]
     return found[columns].sort_values(["method", "budget_s"], ignore_index=True)
+
+
+def at_all_budgets(runs, metric=None):
+    """The scored runs on those folds that all methods were run on at all of their budgets."""
+    runs = scored(of_one_setting(runs), metric)
+    runs = runs.assign(budget=runs["budget_s"].fillna(-1.0))
+    held = runs.set_index(["task", "fold", "method", "budget"])["is_run"]
+    whole = held.unstack(["method", "budget"]).notna().all(axis=1)
+    return runs[pd.MultiIndex.from_frame(runs[["task", "fold"]]).isin(whole.index[whole])]

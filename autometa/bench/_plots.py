@@ -7,6 +7,9 @@ import numpy as np
 from autometa.bench._over_time import over_time
 from autometa.exceptions import MissingExtraError
 
+#: Names of methods are no formulas, even with dollars in them.
+AS_WRITTEN = {"parse_math": False}
+
 
 def plot_critical_difference(comparison, ax=None):
     """Draw mean ranks on a line; a bar joins methods that are not told apart (Nemenyi, 5 %).
@@ -31,7 +34,7 @@ def plot_critical_difference(comparison, ax=None):
         edge = 0.6 if is_left else len(mean) + 0.4
         ax.plot([rank, rank, edge], [0, height, height], color="0.3", linewidth=1)
         side = "right" if is_left else "left"
-        ax.text(edge, height, f" {name} {rank:.2f} ", ha=side, va="center")
+        ax.text(edge, height, f" {name} {rank:.2f} ", ha=side, va="center", **AS_WRITTEN)
     for number, group in enumerate(found["groups"]):
         height = -0.3 - 0.25 * number
         ends = [mean[group[0]] - 0.05, mean[group[-1]] + 0.05]
@@ -72,7 +75,8 @@ def plot_over_time(runs, metric=None, ax=None):
         is_point = rows["budget_s"].isna().all()
         ax.plot(rows["fit_s"].clip(lower=0.01), rows["normalised"], "s" if is_point else "o-")
         last = rows.iloc[-1]
-        ax.annotate(f" {name}", (max(0.01, last["fit_s"]), last["normalised"]), va="center")
+        place = (max(0.01, last["fit_s"]), last["normalised"])
+        ax.annotate(f" {name}", place, va="center", **AS_WRITTEN)
     ax.set_xscale("log")
     ax.set_xlabel("seconds of fitting")
     ax.set_ylabel("normalised score")
@@ -100,8 +104,8 @@ def plot_wins(comparison, ax=None):
     ax.imshow(share.to_numpy(), vmin=0, vmax=100, cmap="RdYlGn")
     for i, j in np.argwhere(share.notna().to_numpy()):
         ax.text(j, i, f"{share.iloc[i, j]:.0f}", ha="center", va="center")
-    ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    ax.set_yticks(range(len(names)), names)
+    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", **AS_WRITTEN)
+    ax.set_yticks(range(len(names)), names, **AS_WRITTEN)
     ax.set_title(f"Row beats column, % of {comparison.n_tasks} tasks")
     return ax
 

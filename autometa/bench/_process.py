@@ -91,7 +91,7 @@ def run_process(python, job, limits, *, n_threads, python_path=None):
                 ended = _wait(process, folder, limits, watch)
             finally:
                 _end(process, watch)
-        return _read(folder, process, ended, watch)
+        return _read(folder, process, ended, limits, watch)
 
 
 def _wait(process, folder, limits, watch):
@@ -133,7 +133,7 @@ def _end(process, watch):
     process.wait()
 
 
-def _read(folder, process, ended, watch):
+def _read(folder, process, ended, limits, watch):
     found, prediction = {}, None
     with contextlib.suppress(OSError, ValueError):
         found = json.loads((folder / "result.json").read_text())
@@ -145,6 +145,10 @@ def _read(folder, process, ended, watch):
         tail = (folder / "log.txt").read_bytes()[-1500:].decode("utf-8", "replace").strip()
         found = {"status": "died", "error": f"{how}: {tail}"}
     found["peak_mb"] = max(found.get("peak_mb", 0.0), watch.peak_mb)
+    most_mb = np.inf if limits.memory_mb is None else limits.memory_mb
+    if found["status"] == "ok" and found["peak_mb"] > most_mb:  # between two looks
+        text = f"took {found['peak_mb']:.0f} MB, the limit is {most_mb:g}"
+        found |= {"status": "memory", "error": text}
     if found["status"] == "ok":
         prediction = np.load(folder / "prediction.npy")
     return found, prediction

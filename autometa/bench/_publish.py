@@ -1,12 +1,13 @@
 """Runs of a benchmark published on OpenML, each once."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from autometa.bench._runs import read_runs
-from autometa.exceptions import InvalidInputError
+from autometa.exceptions import ArtefactError, InvalidInputError
 from autometa.tasks import publish_run
 
 PUBLISHED = "published.jsonl"
@@ -56,16 +57,22 @@ def publish_runs(folder, *, methods=None, on_step=None):
         key = [str(first[name]) for name in keys] + sessions
         if key in done:
             continue
-        predictions = {
-            int(row["fold"]): _load(folder / row["prediction_file"])
-            for row in rows.to_dict("records")
-            if row["status"] == "ok" and row["prediction_file"]
-        }
+        ended = rows[rows["status"] == "ok"]
+        if n_lacking := int(ended["prediction_file"].isna().sum()):
+            tell(
+                f"{what}: not published. The predictions of {n_lacking} runs were not kept. Run it "
+                "with --publish (keep_predictions=True) in another folder."
+            )
+            continue
         try:
+            predictions = {
+                int(row["fold"]): _load(folder / row["prediction_file"])
+                for row in ended.to_dict("records")
+            }
             run_id = publish_run(
                 int(first["openml_task_id"]), predictions, **_describe(first, rows)
             )
-        except InvalidInputError as error:  # splits that were not run, or failed
+        except (InvalidInputError, ArtefactError) as error:  # splits not run, failed or lost
             tell(f"{what}: not published. {error}")
             continue
         with (folder / PUBLISHED).open("a") as file:
@@ -103,11 +110,20 @@ def _describe(first, rows):
 
 
 def _load(path):
-    with np.load(path) as stored:
-        return stored["rows"], stored["prediction"]
+    try:
+        with np.load(path) as stored:
+            return stored["rows"], stored["prediction"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ArtefactError(f"{path} holds no readable predictions: {error}.") from error
 
 
 def _read_published(folder):
     path = folder / PUBLISHED
     lines = path.read_text().splitlines() if path.exists() else []
-    return [json.loads(line)["key"] for line in lines]
+    try:
+        return [json.loads(line)["key"] for line in lines]
+    except (ValueError, KeyError) as error:
+        raise ArtefactError(
+            f"{path} has a damaged line: {error}. Remove the line; the run that it told of is "
+            "published again then."
+        ) from error

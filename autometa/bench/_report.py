@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autometa.bench._compare import GRACE_S, compare_runs, known_tasks_of
-from autometa.bench._over_time import over_time
+from autometa.bench._compare import GRACE_S, compare_runs, known_tasks_of, of_one_setting
+from autometa.bench._over_time import at_all_budgets, over_time
 from autometa.bench._plots import plot_critical_difference, plot_over_time, plot_wins
+from autometa.bench._scores import check_metric
 from autometa.exceptions import InvalidInputError
 
 KINDS = (None, "classification", "regression")
@@ -36,13 +37,12 @@ def report_text(runs, *, metric=None, methods=None, reference=None):
     -------
     str
     """
-    if methods is not None:
-        runs = runs[runs["method"].isin(list(methods))]
-    if runs.empty:
-        raise InvalidInputError("There are no runs to report. Run the benchmark first.")
+    runs = _chosen(runs, methods, reference)
+    check_metric(metric)
     parts = [_machine(runs)]
     budgets = sorted(runs["budget_s"].dropna().unique()) or [None]
     for budget_s in budgets:
+        n_all = np.inf
         for kind in KINDS:
             try:
                 found = compare_runs(runs, budget_s, kind=kind, metric=metric)
@@ -50,10 +50,12 @@ def report_text(runs, *, metric=None, methods=None, reference=None):
                 if kind is None:
                     parts.append(f"No comparison at {_seconds(budget_s)}: {error}")
                 continue
-            if kind is None or found.n_tasks < len(set(runs["task"])):
+            if found.n_tasks < n_all:  # else the kind is that of all tasks
                 parts.append(_section(found, kind or "all tasks", reference))
+            n_all = found.n_tasks if kind is None else n_all
     if len(budgets) > 1:
-        parts.append(_time_table(over_time(runs, metric), known_tasks_of(runs)))
+        known = known_tasks_of(at_all_budgets(runs, metric))
+        parts.append(_time_table(over_time(runs, metric), known))
     parts += [_failures(runs), _overruns(runs)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -66,7 +68,8 @@ def write_report(runs, folder, *, metric=None, methods=None, reference=None):
     runs, metric, methods, reference
         As for :func:`report_text`.
     folder : path
-        Made if need be: ``report.txt``, ``methods-*.csv``, ``wins-*.csv`` and ``*.png``.
+        Made if need be: ``report.txt``, ``methods-*.csv``, ``wins-*.csv`` and ``*.png``. In the
+        tables, ``n_known_tasks`` says how many of ``n_tasks`` meta-training has seen.
 
     Raises
     ------
@@ -77,22 +80,33 @@ def write_report(runs, folder, *, metric=None, methods=None, reference=None):
     folder.mkdir(parents=True, exist_ok=True)
     text = report_text(runs, metric=metric, methods=methods, reference=reference)
     (folder / "report.txt").write_text(text, "utf-8")
-    if methods is not None:
-        runs = runs[runs["method"].isin(list(methods))]
+    runs = _chosen(runs, methods, reference)
     found = {}
     for budget_s in sorted(runs["budget_s"].dropna().unique()) or [None]:
         name = "unlimited" if budget_s is None else f"{budget_s:g}s"
         with contextlib.suppress(InvalidInputError):  # the report says why
             found[name] = compare_runs(runs, budget_s, metric=metric)
     for name, comparison in found.items():
-        comparison.table().to_csv(folder / f"methods-{name}.csv")
-        comparison.wins().to_csv(folder / f"wins-{name}.csv")
+        overlap = {"n_tasks": comparison.n_tasks, "n_known_tasks": len(comparison.known_tasks)}
+        comparison.table().assign(**overlap).to_csv(folder / f"methods-{name}.csv")
+        comparison.wins().assign(**overlap).to_csv(folder / f"wins-{name}.csv")
     for name, comparison in found.items():
         if len(comparison.methods) > 1:
             _save(plot_wins(comparison), folder / f"wins-{name}.png")
         if np.isfinite(comparison.critical_difference()["critical_difference"]):
             _save(plot_critical_difference(comparison), folder / f"ranks-{name}.png")
     _save(plot_over_time(runs, metric), folder / "over_time.png")
+
+
+def _chosen(runs, methods, reference):
+    """The runs of some methods, of one setting; refused where there are none of any of them."""
+    if runs.empty:
+        raise InvalidInputError("There are no runs to report. Run the benchmark first.")
+    known = set(runs["method"])
+    asked = [*(methods or ()), *([] if reference is None else [reference])]
+    if unknown := sorted(set(asked) - known):
+        raise InvalidInputError(f"There are no runs of {unknown}, only of {sorted(known)}.")
+    return of_one_setting(runs if methods is None else runs[runs["method"].isin(list(methods))])
 
 
 def _save(axes, path):

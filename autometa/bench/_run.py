@@ -87,6 +87,8 @@ def run_benchmark(
         As :func:`read_runs`, also of the folders in ``reuse``.
     """
     budgets = _check_budgets(budgets)
+    if memory_mb is not None and not memory_mb > 0:
+        raise InvalidInputError(f"memory_mb must be above 0, got {memory_mb}. None: no limit.")
     needed = [] if hours == 0 else methods  # where nothing is to run, no peer has to be there
     pythons = {method.name: method.find_python(peers) for method in needed}
     if unknown := sorted(set(rerun) - {method.name for method in methods}):
@@ -97,7 +99,10 @@ def run_benchmark(
     known = known_tasks(knowledge)
     session = _Session(folder, n_threads, seed, memory_mb, unlimited_s, keep_predictions)
     deadline = Deadline(None if hours is None else hours * 3600)
-    for position, task in enumerate(tasks):
+    for position in range(len(tasks)):
+        if deadline.expired():  # so that no further table is read
+            break
+        task = tasks[position]
         folds = [
             Fold(task, number, train, test)
             for number, (train, test) in enumerate(outer_folds(task, seed=seed))
@@ -109,7 +114,7 @@ def run_benchmark(
             key |= {"budget_s": budget_s, "n_threads": n_threads, "seed": seed}
             if key_of(key | {"data": data[fold.number]}) not in done:
                 todo.append((fold, budget_s, method))
-        if not todo or deadline.expired():
+        if not todo:
             continue
         calibration_s = session.calibrate()
         found = known.find(task.X, task.y)
@@ -241,7 +246,7 @@ def _options(method, knowledge):
 def _check_budgets(budgets):
     found = {}
     for budget_s, n_folds in dict(budgets).items():
-        if not (float(budget_s) > 0 and int(n_folds) >= 1):
+        if not (0 < float(budget_s) < np.inf and int(n_folds) >= 1):
             raise InvalidInputError(
                 "budgets must map seconds above 0 to a number of folds of at least 1, got "
                 f"{budget_s}: {n_folds}."

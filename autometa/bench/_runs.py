@@ -83,7 +83,10 @@ def read_runs(*folders):
             try:
                 table = pa.parquet.read_table(path)
             except (OSError, pa.ArrowException) as error:
-                raise ArtefactError(f"{path} holds no readable runs: {error}.") from error
+                raise ArtefactError(
+                    f"{path} holds no readable runs: {error}. Move the file away; its runs are "
+                    "then made anew."
+                ) from error
             lacking = [name for name in KEY if name not in table.column_names]
             if lacking:
                 raise ArtefactError(f"{path} holds no runs of a benchmark: it lacks {lacking}.")
@@ -94,9 +97,9 @@ def read_runs(*folders):
 
 
 def newest_of(runs):
-    """Of each run the newest; on each fold only those of the table and rows it had last."""
+    """Of each run the newest; of a seed's folds only those of the table and rows they had last."""
     runs = runs.sort_values("date", kind="stable").drop_duplicates(list(KEY), keep="last")
-    newest = runs.groupby(["task", "fold"])["data"].transform("last")
+    newest = runs.groupby(["task", "fold", "seed"])["data"].transform("last")
     return runs[runs["data"] == newest].reset_index(drop=True)
 
 

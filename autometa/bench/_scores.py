@@ -3,6 +3,7 @@
 import numpy as np
 
 from autometa._metrics import Metric
+from autometa.exceptions import InvalidInputError
 
 #: What each kind of task is judged by, as the AutoML Benchmark does; and the sign that makes the
 #: higher the better.
@@ -18,6 +19,12 @@ _SCORERS = {
 }
 CLASS_METRICS = ("roc_auc", "log_loss", "accuracy")
 NUMBER_METRICS = ("rmse", "mae", "r2")
+
+
+def check_metric(metric):
+    """Refuse a metric that runs do not have; None is the main one of each kind of task."""
+    if metric is not None and metric not in SIGN:
+        raise InvalidInputError(f"metric must be one of {sorted(SIGN)}, got {metric!r}.")
 
 
 def score_fold(y, prediction, kind):

@@ -76,6 +76,7 @@ def critical_difference(ranks, alpha):
         return {"p_friedman": np.nan, "critical_difference": np.nan, "groups": []}
     with np.errstate(invalid="ignore", divide="ignore"):
         p = stats.friedmanchisquare(*(ranks[name] for name in ranks)).pvalue
+    p = 1.0 if np.isnan(p) else float(p)  # all ranks are equal
     quantile = stats.studentized_range.ppf(1 - alpha, k, 1e5) / np.sqrt(2)
     difference = float(quantile * np.sqrt(k * (k + 1) / (6 * n)))
     groups, reached = [], -1
@@ -85,4 +86,4 @@ def critical_difference(ranks, alpha):
         if end - start > 1 and end > reached:
             groups.append(mean.index[start:end].tolist())
             reached = end
-    return {"p_friedman": float(p), "critical_difference": difference, "groups": groups}
+    return {"p_friedman": p, "critical_difference": difference, "groups": groups}

@@ -37,7 +37,8 @@ def benchmark_tasks(corpus=None, suite=None, *, split="meta-valid", min_rows=0, 
         tasks = load_suite(int(suite) if is_id else suite)
         return tasks if max_tasks is None else tasks[:max_tasks]
     index = read_index(corpus)
-    if "split" in index.columns and split is not None:
+    splits = sorted(index["split"].dropna().unique()) if "split" in index.columns else []
+    if splits and split is not None:
         index = index[index["split"] == split]
     if min_rows:
         if "n_rows" not in index.columns:
@@ -46,8 +47,10 @@ def benchmark_tasks(corpus=None, suite=None, *, split="meta-valid", min_rows=0, 
             )
         index = index[index["n_rows"] >= min_rows]
     if index.empty:
+        of_split = f" of split {split!r}" if splits and split is not None else ""
+        hint = f" Its splits are {splits}, and None (on the command line, all)." if of_split else ""
         raise InvalidInputError(
-            f"The corpus {corpus} has no table of split {split!r} with {min_rows} rows or more."
+            f"The corpus {corpus} has no table{of_split} with {min_rows} rows or more.{hint}"
         )
     names = sorted(index["name"])
     if max_tasks is not None:
@@ -78,6 +81,11 @@ def outer_folds(task, *, seed=0):
     """
     if task.splits:
         return list(task.splits)
+    if len(task.y) < N_FOLDS:
+        raise InvalidInputError(
+            f"Task {task.name!r} has {len(task.y)} rows, too few for {N_FOLDS} outer folds. "
+            "Leave it out."
+        )
     shuffled = {"shuffle": True, "random_state": seed}
     if task.kind == "regression":
         return list(KFold(N_FOLDS, **shuffled).split(task.X))

@@ -81,10 +81,13 @@ class OneLineErrors(TyperGroup):
 
 @contextmanager
 def warnings_as_lines():
-    """Print each warning that is meant for users as a line, without file and source."""
+    """Print each warning that is meant for users as a line, once, without file and source."""
+    shown = set()
 
     def show(message, category, *args, **kwargs):
-        print_line(f"Warning: {message}")
+        if str(message) not in shown:
+            shown.add(str(message))
+            print_line(f"Warning: {message}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)

@@ -35,8 +35,10 @@ Examples:
   autometa bench automl --corpus tables --budget 10:3 --budget 60:1 --results runs
   autometa bench automl --suite OpenML-CC18 --methods autometa,flaml --peers peers --results runs
   autometa bench automl --corpus tables --methods autometa,mine.py --results runs
+  autometa bench automl --corpus tables --methods mine.py --reuse runs --rerun mine --results again
 --budget 10:3 gives ten seconds on three outer folds of each table. The same command goes on where
-an earlier one ended."""
+an earlier one ended; it runs nothing twice, not even what failed. The last example does, for a
+method that was changed."""
 PEERS_EXAMPLE = """\b
 Example:
   autometa bench peers --folder peers flaml autogluon"""
@@ -79,11 +81,15 @@ def automl(
     ] = None,
     peers: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Environments built by `autometa bench peers`."),
+        typer.Option(
+            metavar="FOLDER", exists=True, help="Environments built by `autometa bench peers`."
+        ),
     ] = None,
     reuse: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Other results that count as done; may be repeated."),
+        typer.Option(
+            metavar="FOLDER", exists=True, help="Other results that count as done; may be repeated."
+        ),
     ] = None,
     rerun: Annotated[
         str, typer.Option(metavar="NAME,...", help="Methods whose reused runs do not count.")
@@ -97,7 +103,9 @@ def automl(
     memory: Annotated[
         float | None, typer.Option(metavar="GB", help="End a run that takes more.")
     ] = None,
-    hours: Annotated[float | None, typer.Option(help="Start no run after this time.")] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0, help="Start no run after this time.")
+    ] = None,
     metric: Metric = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Upload the runs on a suite to OpenML.")
@@ -113,7 +121,9 @@ def automl(
         raise InvalidInputError("--publish needs --suite: runs are published on OpenML's tasks.")
 
     from autometa.bench import benchmark_tasks, find_methods, report_text, run_benchmark
+    from autometa.bench._scores import check_metric
 
+    check_metric(metric)
     budgets = _read_budgets(budget or ["10:3"])
     chosen = find_methods([name.strip() for name in methods.split(",") if name.strip()])
     tasks = benchmark_tasks(
@@ -137,11 +147,11 @@ def automl(
             keep_predictions=publish,
             on_progress=progress.follow,
         )
+    typer.echo(report_text(_of_setting(runs, threads, seed), metric=metric), nl=False)
     if publish:
         from autometa.bench import publish_runs
 
         publish_runs(results, methods=[method.name for method in chosen], on_step=print_line)
-    typer.echo(report_text(_of_setting(runs, threads, seed), metric=metric), nl=False)
 
 
 @app.command("peers", epilog=PEERS_EXAMPLE)
@@ -180,7 +190,9 @@ def peers(
 def report(
     results: Annotated[
         list[Path],
-        typer.Option(metavar="FOLDER", help="Of runs; may be repeated.", show_default=False),
+        typer.Option(
+            metavar="FOLDER", exists=True, help="Of runs; may be repeated.", show_default=False
+        ),
     ],
     metric: Metric = None,
     methods: Annotated[str, typer.Option(metavar="NAME,...", help="Only these.")] = "",

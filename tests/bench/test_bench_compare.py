@@ -66,7 +66,7 @@ def test_win_rates_and_their_tests_are_those_of_scipy(make_runs):
 
     duel = found.wins().loc[("a", "b")]
 
-    difference = found.normalised["a"] - found.normalised["b"]
+    difference = found.normalised["a"] - found.normalised["b"]  # all are better than a constant
     wins = int((difference > 0).sum())
     assert (duel["wins"], duel["ties"], duel["win_rate"]) == (wins, 0, wins / 20)
     assert duel["p_sign"] == pytest.approx(stats.binomtest(wins, 20).pvalue)
@@ -97,6 +97,12 @@ def test_the_critical_difference_is_that_of_demsar(make_runs):
     assert found["critical_difference"] == pytest.approx(1.25, abs=0.01)
     assert found["groups"] == [["d", "c"], ["c", "b"], ["b", "a"]]
     assert found["p_friedman"] < 1e-6
+
+
+def test_friedmans_test_of_equal_ranks_finds_nothing(make_runs):
+    scores = {name: {"t1": 0.8, "t2": 0.7} for name in "abc"}
+
+    assert compare_runs(make_runs(scores)).critical_difference()["p_friedman"] == 1.0
 
 
 def test_elo_ratings_say_how_often_one_wins():
@@ -177,3 +183,20 @@ def test_over_time_one_scale_serves_all_budgets(make_runs):
     table = over_time(pd.concat(runs)).set_index(["method", "budget_s"])["normalised"]
 
     assert table.round(2).tolist() == [0.5, 1.0, 0.75]
+
+
+def test_a_failure_loses_to_whatever_has_a_score(make_runs):
+    scores = {"good": {"t": 0.9}, "bad": {"t": 0.45}, "worse": {"t": 0.4}, "failed": {"t": None}}
+
+    found = compare_runs(make_runs(scores))
+
+    wins = found.wins()["wins"]
+    assert [wins["bad", other] for other in ("good", "worse", "failed")] == [0, 1, 1]
+    assert wins["worse", "failed"] == 1
+    assert found.table()["elo"].is_monotonic_decreasing
+
+
+def test_failures_of_both_are_a_tie(make_runs):
+    duel = compare_runs(make_runs({"a": {"t": None}, "b": {"t": None}})).wins().loc[("a", "b")]
+
+    assert (duel["ties"], duel["p_wilcoxon"]) == (1, 1.0)

@@ -34,11 +34,27 @@ def test_a_file_of_the_user_is_a_method(make_method):
         ("x = 1", r"defines no function fit\(job\)"),
         ("def fit(job:", "no readable Python"),
         ("REQUIREMENTS = list(())\ndef fit(job): pass", "REQUIREMENTS must be a literal"),
+        ("REQUIREMENTS = 'wonder'\ndef fit(job): pass", "must be a list or tuple, got 'wonder'"),
+        ("VARIANTS = ['w1', 'w2']\ndef fit(job): pass", "VARIANTS must be a dict"),
     ],
 )
 def test_a_file_that_is_no_method_is_refused(make_method, source, said):
     with pytest.raises(InvalidInputError, match=said):
         read_methods(make_method("wrong", source))
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path):
+    path = tmp_path / "latin.py"
+    path.write_bytes("# Größe\ndef fit(job): pass\n".encode("latin-1"))
+
+    with pytest.raises(InvalidInputError, match="no readable Python file"):
+        read_methods(path)
+
+
+def test_constants_may_be_annotated(make_method):
+    source = "HAS_TIME_LIMIT: bool = False\n\ndef fit(job):\n    pass"
+
+    assert not read_methods(make_method("typed", source))[0].has_time_limit
 
 
 def test_an_unknown_method_is_refused_with_those_there_are():
@@ -60,6 +76,9 @@ def test_a_method_runs_in_its_environment_or_here_if_all_is_here(make_method, tm
     python = environments.python_of(tmp_path, "elsewhere")
     python.parent.mkdir(parents=True)
     python.touch()
+    with pytest.raises(InvalidInputError, match="elsewhere in .* is unfinished"):
+        elsewhere.find_python(tmp_path)
+    (tmp_path / "elsewhere" / "installed.txt").touch()
     assert elsewhere.find_python(tmp_path) == python
 
 

@@ -93,6 +93,19 @@ def test_a_run_that_ends_badly_says_how(run, make_method, source, status, said):
     assert prediction is None
 
 
+def test_memory_that_was_taken_between_two_looks_counts_too(run, make_method, monkeypatch):
+    monkeypatch.setattr("autometa.bench._process.POLL_S", 30.0)
+    source = (
+        "def fit(job):\n    return np.ones(60_000_000).sum()\n"
+        "def predict(model, X, job):\n    return np.zeros(len(X))"
+    )
+
+    found, prediction = run(make_method("brief", source), 1, Limits(60.0, memory_mb=400))
+
+    assert (found["status"], prediction) == ("memory", None)
+    assert "the limit is 400" in found["error"] and found["peak_mb"] > 400
+
+
 def test_a_run_that_takes_too_long_is_ended_with_all_that_it_started(run, make_method, tmp_path):
     file = make_method(
         "slow",

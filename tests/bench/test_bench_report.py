@@ -37,6 +37,17 @@ def test_every_table_says_how_many_tasks_meta_training_has_seen(runs):
     assert "Overlap with meta-training: 1 of 3 tasks (t1): THEIR SCORES DO NOT COUNT." in seen
 
 
+def test_over_time_only_the_tasks_of_the_table_are_counted(runs):
+    is_known = runs["task"] == "t1"
+    runs = runs.assign(known_as=is_known.map({True: "an old friend", False: ""}))
+    lacking = is_known & (runs["method"] == "flaml") & (runs["budget_s"] == 10)
+
+    text = report_text(runs[~lacking])
+
+    [_, at_all_budgets] = text.split("Normalised score by time (2 tasks with all runs)")
+    assert "Overlap with meta-training: 0 of 2 tasks." in at_all_budgets
+
+
 def test_the_report_compares_with_autometa_and_names_failures(runs):
     text = report_text(runs)
 
@@ -78,6 +89,13 @@ def test_a_budget_that_some_method_lacks_says_so(runs):
     assert "1 s, all tasks" in text and "10 s, all tasks: 3 tasks" in text
 
 
+def test_tasks_of_one_kind_are_told_of_once_also_where_some_are_left_out(runs):
+    text = report_text(runs[~((runs["method"] == "flaml") & (runs["task"] == "t1"))])
+
+    assert "10 s, all tasks: 2 tasks" in text
+    assert "10 s, classification" not in text
+
+
 def test_one_method_is_reported_without_tests(runs):
     assert "against" not in report_text(runs, methods=["autometa"])
 
@@ -85,6 +103,30 @@ def test_one_method_is_reported_without_tests(runs):
 def test_no_runs_are_no_report(runs):
     with pytest.raises(InvalidInputError, match="no runs"):
         report_text(runs[:0])
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        ({"metric": "auc"}, "metric must be one of"),
+        ({"methods": ["autometa", "flamel"]}, r"no runs of \['flamel'\], only of .*'flaml'"),
+        ({"reference": "flamel"}, r"no runs of \['flamel'\]"),
+    ],
+)
+def test_what_there_is_not_cannot_be_reported(runs, options, said):
+    with pytest.raises(InvalidInputError, match=said):
+        report_text(runs, **options)
+
+
+def test_runs_of_several_settings_are_no_report(runs):
+    with pytest.raises(InvalidInputError, match=r"several values of seed.* --seed 0"):
+        report_text(pd.concat([runs, runs.assign(seed=1)]))
+
+
+def test_a_metric_that_no_task_has_is_named(runs):
+    assert "No comparison at 1 s: No task has the metric 'rmse'." in report_text(
+        runs, metric="rmse"
+    )
 
 
 def test_the_report_is_written_with_tables_and_plots(runs, tmp_path):
@@ -98,6 +140,25 @@ def test_the_report_is_written_with_tables_and_plots(runs, tmp_path):
     ]
     table = pd.read_csv(tmp_path / "out" / "methods-10s.csv", index_col="method")
     assert table.loc["autometa", "mean_rank"] == pytest.approx(4 / 3)
+
+
+def test_written_tables_say_how_many_tasks_meta_training_has_seen(runs, tmp_path):
+    pytest.importorskip("matplotlib")
+    is_known = runs["task"] == "t1"
+
+    write_report(runs.assign(known_as=is_known.map({True: "a friend", False: ""})), tmp_path)
+
+    for name in ("methods-10s.csv", "wins-10s.csv"):
+        table = pd.read_csv(tmp_path / name)
+        assert (table["n_known_tasks"] == 1).all() and (table["n_tasks"] == 3).all()
+
+
+def test_names_of_methods_are_drawn_as_written(runs, tmp_path):
+    pytest.importorskip("matplotlib")
+
+    write_report(runs.replace({"method": {"flaml": "a$_{$b"}}), tmp_path)
+
+    assert (tmp_path / "over_time.png").is_file() and (tmp_path / "ranks-1s.png").is_file()
 
 
 def test_plots_show_every_method(runs):

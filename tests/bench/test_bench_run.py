@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from autometa.bench import Method, read_runs, run_benchmark
+from autometa.bench._fold import Fold
 from autometa.exceptions import ArtefactError, InvalidInputError
 from autometa.tasks import KnownTasks, fingerprint, task_from_arrays
 
@@ -108,6 +109,17 @@ def test_another_table_of_the_same_name_is_run_anew(bench, small_tasks):
     assert sorted(runs["n_features"]) == [5, 6]  # the other of that name is forgotten
 
 
+def test_runs_with_another_seed_are_kept_beside_each_other(bench):
+    bench(["a"], {1: 1}, seed=0)
+    bench(["a"], {1: 1}, seed=1)
+    n_asked = len(bench.asked)
+
+    runs = bench(["a"], {1: 1}, seed=0)
+
+    assert len(bench.asked) == n_asked
+    assert sorted(runs["seed"]) == [0, 0, 1, 1]
+
+
 def test_runs_of_other_folders_count_unless_asked_to_run_again(bench, tmp_path):
     bench(["a", "b"], {1: 1}, folder=tmp_path / "old")
     bench.asked.clear()
@@ -131,6 +143,14 @@ def test_a_failed_run_is_a_row_too(bench):
 
 def test_nothing_starts_after_the_hours(bench):
     assert bench(["a"], {1: 1}, hours=0).empty
+
+
+def test_after_the_hours_no_further_table_is_read(bench, small_tasks):
+    class Tasks(list):
+        def __getitem__(self, i):
+            raise AssertionError(f"table {i} was read")
+
+    assert bench(["a"], {1: 1}, tasks=Tasks(small_tasks), hours=0).empty
 
 
 def test_without_hours_no_peer_has_to_be_there(small_tasks, tmp_path):
@@ -164,8 +184,25 @@ def test_classes_without_training_rows_have_no_probability(bench):
 
     runs = bench(["a"], {1: 1}, tasks=[task], keep_predictions=True)
 
-    assert bench.asked[0][1]["kind"] == "binary"
+    job = bench.asked[0][1]
+    assert (job["kind"], job["metric"]) == ("binary", "log_loss")  # what the task is judged by
     assert runs["log_loss"].iloc[0] > 30
+
+
+@pytest.mark.parametrize("dtype", ["object", "category"])
+@pytest.mark.parametrize("cells", [[1, "a", None], [10**30, 1, 2]])
+def test_cells_that_parquet_cannot_hold_reach_methods_as_text(cells, dtype, tmp_path):
+    X = pd.DataFrame({"mixed": pd.Series(cells * 4, dtype=object).astype(dtype), "a": range(12)})
+    task = task_from_arrays(X, ["no", "yes"] * 6, name="t")
+
+    Fold(task, 0, np.arange(9), np.arange(9, 12)).write(tmp_path)
+
+    found = pd.read_parquet(tmp_path / "X_test.parquet")
+    assert found["mixed"].astype(object).where(found["mixed"].notna(), None).tolist() == [
+        None if cell is None else str(cell) for cell in cells
+    ]
+    assert (found["mixed"].dtype == "category") == (dtype == "category")
+    assert found["a"].dtype == "int64"
 
 
 def test_the_knowledge_that_is_named_goes_to_autometa_alone(bench, tmp_path):
@@ -176,15 +213,20 @@ def test_the_knowledge_that_is_named_goes_to_autometa_alone(bench, tmp_path):
     assert json.loads(options["other"]) == {}
 
 
-@pytest.mark.parametrize("budgets", [{}, {0: 1}, {10: 0}])
+@pytest.mark.parametrize("budgets", [{}, {0: 1}, {10: 0}, {float("inf"): 1}])
 def test_budgets_that_cannot_be_are_refused(bench, budgets):
     with pytest.raises(InvalidInputError, match="budgets"):
         bench(["a"], budgets)
+
+
+def test_a_limit_of_memory_that_ends_every_run_is_refused(bench):
+    with pytest.raises(InvalidInputError, match="memory_mb must be above 0, got 0"):
+        bench(["a"], {1: 1}, memory_mb=0)
 
 
 def test_a_foreign_file_among_the_runs_is_refused(tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "x.parquet").write_text("nothing")
 
-    with pytest.raises(ArtefactError, match="x.parquet"):
+    with pytest.raises(ArtefactError, match="x.parquet holds no readable runs.* Move the file"):
         read_runs(tmp_path)

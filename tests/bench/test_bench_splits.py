@@ -36,6 +36,8 @@ def test_tables_are_chosen_by_split_and_size(corpus):
 def test_a_choice_that_leaves_nothing_is_refused(corpus):
     with pytest.raises(InvalidInputError, match="no table of split 'meta-valid' with 501 rows"):
         benchmark_tasks(corpus, min_rows=501)
+    with pytest.raises(InvalidInputError, match=r"splits are \['meta-train', 'meta-valid'\]"):
+        benchmark_tasks(corpus, split="test")
 
 
 @pytest.mark.parametrize("where", [{}, {"corpus": "a", "suite": "b"}])
@@ -55,6 +57,13 @@ def test_folds_are_stratified_and_every_row_is_tested_once():
     assert [np.isin(y[test], ["c", "d"]).sum() for _, test in folds] == [1] * 5
     again = outer_folds(task, seed=1)
     assert any(list(a[1]) != list(b[1]) for a, b in zip(folds, again, strict=True))
+
+
+def test_fewer_rows_than_folds_are_refused_by_name():
+    task = task_from_arrays(np.arange(4.0)[:, None], ["a", "b"] * 2, name="tiny")
+
+    with pytest.raises(InvalidInputError, match="'tiny' has 4 rows, too few for 5 outer folds"):
+        outer_folds(task)
 
 
 def test_the_splits_of_a_task_are_its_folds():

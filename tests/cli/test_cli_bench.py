@@ -90,6 +90,9 @@ def test_what_peers_need_is_told_without_installing(run, tmp_path):
         (["--corpus", "nowhere", "--publish"], "--publish needs --suite"),
         (["--corpus", "nowhere", "--budget", "ten"], "SECONDS or SECONDS:FOLDS"),
         (["--corpus", "nowhere", "--methods", "flamel"], "no method 'flamel'"),
+        (["--corpus", "nowhere", "--metric", "auc"], "metric must be one of"),
+        (["--corpus", "nowhere", "--hours", "-1"], "'--hours'"),
+        (["--corpus", "nowhere", "--reuse", "nowhere"], "'nowhere' does not exist"),
     ],
 )
 def test_what_cannot_be_run_is_refused(refused, tmp_path, options, said):
@@ -98,6 +101,7 @@ def test_what_cannot_be_run_is_refused(refused, tmp_path, options, said):
 
 def test_a_report_of_nothing_is_refused(refused, tmp_path):
     assert "no runs" in refused("bench", "report", "--results", tmp_path)
+    assert "does not exist" in refused("bench", "report", "--results", tmp_path / "nowhere")
 
 
 @pytest.fixture
@@ -141,3 +145,23 @@ def test_runs_on_a_suite_are_published_once_when_all_its_splits_are_done(
     assert "<oml:name>autometa.bench.mean</oml:name>" in server.flows[0]["description"]
     assert len(read_runs(results)) == 6
     assert "run 1001" in whole.stderr and "run 1001" not in again.stderr
+
+
+def test_what_cannot_be_published_says_why(run, mean, server, tmp_path):
+    results = tmp_path / "results"
+    command = (
+        *("bench", "automl", "--suite", "one", "--methods", mean, "--results", results),
+        *("--threads", 1, "--budget", "1:1"),
+    )
+
+    run(*command)
+    without = run(*command, "--publish")
+    (results / "published.jsonl").write_text('{"key": ["mea')
+    damaged = run(*command, "--publish")
+
+    assert without.exit_code == 0, without.stderr
+    assert "The predictions of 1 runs were not kept" in without.stderr
+    assert damaged.exit_code == 2
+    assert "published.jsonl has a damaged line" in damaged.stderr
+    assert damaged.stdout == without.stdout  # the report is there all the same
+    assert server.runs == []

@@ -47,7 +47,8 @@ class AutoMetaSystemModel(ExternalSystemModel):
         self.model = make(
             **{
                 "metric": METRICS.get(getattr(eval_metric, "name", None)),
-                "time_limit": time_limit,
+                # Without a limit the search would not end: the estimator's own is taken.
+                **({} if time_limit is None else {"time_limit": time_limit}),
                 "n_jobs": num_cpus,
                 "memory_limit": memory_limit,
                 "device": "auto" if num_gpus else "cpu",

@@ -46,10 +46,12 @@ def run(dataset, config):
 
     times = {}
     if getattr(config, "measure_inference_time", False):
-        times = measure_inference_times(infer, dataset.inference_subsample_files)
         test = dataset.test.X
         one = [(1, test.sample(1, random_state=i)) for i in range(100)]
-        times["df"] = measure_inference_times(infer, one)
+        times = {
+            "file": measure_inference_times(infer, dataset.inference_subsample_files),
+            "df": measure_inference_times(infer, one),
+        }
     with Timer() as predict:
         found = infer(dataset.test.X)
     probabilities = found if is_classification else None
