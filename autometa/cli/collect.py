@@ -83,10 +83,10 @@ def run(
     """
     if (corpus is None) == (suite is None):
         raise InvalidInputError("Name the tables: either --corpus FOLDER or --suite ALIAS.")
+    if n_jobs == 0:
+        raise InvalidInputError("--n-jobs must not be 0. Use 1, or -1 for all cores.")
     names = [name.strip() for name in families.split(",") if name.strip()]
     check_folder(out, "--out")
-
-    from joblib import parallel_config
 
     from autometa._device import find_device
     from autometa.collecting import collect
@@ -96,7 +96,7 @@ def run(
     progress = _Progress(len(tasks))
     bar = ProgressBar(progress.describe)
     try:
-        with bar, parallel_config(**_backend(scheduler, n_jobs)):
+        with bar, _backend(scheduler, n_jobs):
             collected = collect(
                 tasks,
                 names,
@@ -146,14 +146,22 @@ def _save_knowledge(out):
 
 
 def _backend(scheduler, n_jobs):
+    from joblib import parallel_config
+
     if scheduler is None:
-        return {"n_jobs": n_jobs}
+        return parallel_config(n_jobs=n_jobs)
     if find_spec("distributed") is None:
         raise MissingExtraError(
             "--scheduler needs the package distributed. "
             "Install it with: pip install 'autometa[dask]'"
         )
-    return {"backend": "dask", "scheduler_host": scheduler}
+    try:
+        return parallel_config(backend="dask", scheduler_host=scheduler)
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"--scheduler {scheduler} cannot be reached: {error}. Start one by `dask scheduler`, "
+            "which prints its address."
+        ) from error
 
 
 class _Progress:

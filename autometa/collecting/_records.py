@@ -95,7 +95,8 @@ def read_records(path):
             f"{path} has format version {header.get('format_version')}, this autometa reads "
             f"version {FORMAT_VERSION}. Collect into another folder."
         )
-    return header, records
+    # Two processes that begin a folder at once both write a first line.
+    return header, [record for record in records if record != header]
 
 
 def _check_same(path, found, wanted):

@@ -87,7 +87,8 @@ def _read_levels(column):
     """Number the levels by falling frequency, equal ones in the order of their texts."""
     codes, levels = pd.factorize(column.astype(object))
     counts = np.bincount(codes[codes >= 0], minlength=len(levels))
-    order = sorted(range(len(levels)), key=lambda i: (-counts[i], str(levels[i])))
+    texts = [(str(level), type(level).__name__) for level in levels]  # 1 and "1" are two levels
+    order = sorted(range(len(levels)), key=lambda i: (-counts[i], texts[i]))
     place = np.full(len(levels) + 1, -1)  # the last is for the code -1
     place[order] = np.arange(len(levels))
     return place[codes]

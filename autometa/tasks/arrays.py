@@ -26,6 +26,11 @@ def target_kind(y) -> str:
     ('binary', 'regression')
     """
     y = as_target(y).dropna()
+    if pd.api.types.is_datetime64_any_dtype(y.dtype):
+        raise InvalidTableError(
+            "The target holds dates, which are neither classes nor numbers by themselves. Give "
+            "numbers, such as days from the first date on, or say kind='classification'."
+        )
     n_distinct = y.nunique()
     if pd.api.types.is_numeric_dtype(y.dtype) and y.dtype != bool:
         n_few = max(2, min(20, int(np.sqrt(len(y)))))

@@ -1,23 +1,28 @@
 """A table, or a task, from a file."""
 
 import gzip
+import re
 import warnings
+import zlib
 from pathlib import Path
 
 import pandas as pd
 
-from autometa.exceptions import InvalidInputError, InvalidTableError
+from autometa.exceptions import DroppedColumnsWarning, InvalidInputError, InvalidTableError
 from autometa.tasks._task import Task, check_columns
 from autometa.tasks.arrays import naming_target, task_from_frame
 from autometa.tasks.frame import arrow_to_pandas, as_frame
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet", ".arff")
+ARFF_INTEGER = re.compile(r"^(\s*@attribute\s.*\s)integer(?=\s*$)", re.IGNORECASE)
 
 
 def read_table(path) -> pd.DataFrame:
     """Read a table from a CSV (also gzipped), Parquet or ARFF file.
 
-    A CSV file needs a header line; its delimiter may be a comma, a semicolon or a tab.
+    A CSV file needs a header line; its delimiter may be a comma, a semicolon or a tab. Numbers may
+    be written as 1,234.5, and as 1.234,5 between semicolons. A first column without a name that
+    holds the numbers of rows, as pandas and R write it, is left out with a warning.
 
     Examples
     --------
@@ -40,7 +45,7 @@ def read_table(path) -> pd.DataFrame:
     read = {".parquet": _read_parquet, ".arff": _read_arff}.get(ending, _read_csv)
     try:
         frame = read(path)
-    except OSError as error:
+    except (OSError, EOFError, zlib.error) as error:  # the last two where a .gz file is damaged
         raise InvalidInputError(f"Cannot read {path}: {_first_line(error)}.") from error
     return as_frame(frame)
 
@@ -94,6 +99,12 @@ def tasks_from_file(path, targets: str, kind: str | None = None) -> list[Task]:
 
 def _task_from_table(frame, path, target, kind):
     name = Path(path).name.split(".")[0]
+    if target in frame.columns and (n_missing := int(frame[target].isna().sum())):
+        raise InvalidTableError(
+            f"Column {target!r} is the target and has no value in {n_missing} of {len(frame)} rows "
+            f"of {path}. Remove these rows. In a CSV file NA, None, null and nan are no values "
+            "either: where one is a class, write another word."
+        )
     return task_from_frame(
         frame, target, kind, name=name, provenance={"source": "file", "file": Path(path).name}
     )
@@ -103,16 +114,16 @@ def _read_csv(path: Path) -> pd.DataFrame:
     try:
         opener = gzip.open if path.suffix.lower() == ".gz" else open
         with opener(path, "rt", encoding="utf-8-sig") as file:
-            header = file.readline()
-        delimiter = max(",;\t", key=header.count)
-        options = {"sep": delimiter, "encoding": "utf-8-sig"}
+            header = next((line for line in file if line.strip()), "")
+        delimiter = max(",;\t", key=re.sub('"[^"]*"', "", header).count)
+        options = {"sep": delimiter, "encoding": "utf-8-sig", "skipinitialspace": True}
         # pandas would silently rename the second of two equal names.
         names = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0].dropna()
         check_columns(names)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             # pandas would silently take the first of more cells than names for an index.
-            return pd.read_csv(path, low_memory=False, index_col=False, **options)
+            frame = pd.read_csv(path, low_memory=False, index_col=False, **options)
     except InvalidTableError:
         raise
     except pd.errors.ParserWarning as error:
@@ -120,10 +131,46 @@ def _read_csv(path: Path) -> pd.DataFrame:
             f"{path} is no readable CSV table: its lines have more cells than the header has "
             "names. Name every column in the header."
         ) from error
-    except ValueError as error:  # pandas' ParserError and EmptyDataError, and bad UTF-8
+    except UnicodeDecodeError as error:
+        raise InvalidTableError(
+            f"{path} is no readable CSV table: its text is not in UTF-8. Save it in that encoding."
+        ) from error
+    except ValueError as error:  # pandas' ParserError and EmptyDataError
         raise InvalidTableError(
             f"{path} is no readable CSV table: {_first_line(error)}."
         ) from error
+    frame = _without_row_numbers(frame, path)
+    marks = (",", ".") if delimiter == ";" else (".", ",")
+    for name, column in frame.items():
+        if column.dtype.kind == "O":
+            frame[name] = _read_marked_numbers(column, *marks)
+    return frame
+
+
+def _without_row_numbers(frame, path):
+    """Leave out a first column that has no name and identifies rows."""
+    first = frame.iloc[:, 0]
+    if first.name != "Unnamed: 0" or first.dtype.kind != "i" or not first.is_unique:
+        return frame
+    warnings.warn(
+        f"Left out the first column of {path}: it has no name and numbers the rows. Name it to "
+        "have it read.",
+        DroppedColumnsWarning,
+        stacklevel=4,
+    )
+    return frame.drop(columns=[first.name])
+
+
+def _read_marked_numbers(column, decimal, thousands):
+    """Turn text into numbers where all of it reads as such, with marks that pandas leaves."""
+    whole = rf"(?:\d+|\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+)"
+    number = rf"[+-]?{whole}(?:{re.escape(decimal)}\d+)?(?:[eE][+-]?\d+)?"
+    texts = column.dropna()
+    for some in (texts.head(50), texts):  # a few settle most columns of text
+        if not all(isinstance(v, str) and re.fullmatch(number, v.strip()) for v in some):
+            return column
+    texts = texts.str.replace(thousands, "").str.replace(decimal, ".")
+    return texts.astype(float).reindex(column.index)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -141,10 +188,11 @@ def _read_arff(path: Path) -> pd.DataFrame:
 
     try:
         with open(path, encoding="utf-8-sig") as file:
-            content = arff.load(file)
+            # In ARFF integers are numbers like others; the reader would cut off what is no integer.
+            content = arff.load(ARFF_INTEGER.sub(r"\1REAL", line) for line in file)
     except (arff.ArffException, UnicodeDecodeError) as error:
         raise InvalidTableError(
-            f"{path} is no readable (dense) ARFF table: {_first_line(error)}."
+            f"{path} is no readable ARFF table: {_first_line(error)}."
         ) from error
     names = [name for name, _ in content["attributes"]]
     check_columns(names)

@@ -338,7 +338,7 @@ def _plain_objects(column: pd.Series) -> pd.Series:
             return column
     if content in ("complex", "timedelta", "timedelta64"):
         return _plain_column(column.infer_objects())
-    if content == "mixed":
+    if content in ("mixed", "mixed-integer"):
         nested = (v for v in column if isinstance(v, list | tuple | dict | set | np.ndarray))
         first = next(nested, None)
         if first is not None:

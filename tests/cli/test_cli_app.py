@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from autometa.cli import main
 from autometa.cli._bar import clock, time_left
-from autometa.cli._errors import Debug, OneLineErrors
+from autometa.cli._errors import Debug, OneLineErrors, warnings_as_lines
 from autometa.exceptions import DroppedColumnsWarning, InvalidInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +120,15 @@ def test_a_warning_is_one_line_even_where_warnings_are_errors(failing):
     result = failing(DroppedColumnsWarning("Left out:\n  id"))
 
     assert (result.exit_code, result.stderr) == (0, "Warning: Left out: id\n")
+
+
+def test_a_warning_that_is_repeated_is_printed_once(capsys):
+    with warnings_as_lines():
+        for text in ("few rows", "few rows", "no score"):
+            with warnings.catch_warnings():  # what libraries do, after which all is shown again
+                warnings.warn(text, stacklevel=1)
+
+    assert capsys.readouterr().err == "Warning: few rows\nWarning: no score\n"
 
 
 def test_durations_are_written_as_clocks():

@@ -69,6 +69,7 @@ def test_a_terminal_sees_pieces_and_the_time_left(make_corpus, collect, monkeypa
         (["--families", "knn", "--corpus", "nowhere"], "There is no folder nowhere"),
         (["--corpus", "nowhere"], "--families"),
         (["--families", "knn", "--corpus", "x", "--n-configs", "0"], "--n-configs"),
+        (["--families", "knn", "--corpus", "x", "--n-jobs", "0"], "--n-jobs must not be 0"),
         (["--families", "knn", "--corpus", "x", "--knowledge", "no"], "There is no folder x"),
     ],
 )
@@ -94,6 +95,21 @@ def test_bad_values_are_refused_in_one_line(make_corpus, refused, tmp_path, opti
     line = refused("collect", "--corpus", corpus, *options, "--out", tmp_path / "out")
 
     assert said in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_that_does_not_answer_is_refused(make_corpus, refused, tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+
+    def connect(*args, **kwargs):
+        raise OSError("timed out after 30 s")
+
+    monkeypatch.setattr("joblib.parallel_config", connect)
+    options = ("--families", "knn", "--scheduler", "tcp://10.0.0.1:8786")
+
+    line = refused("collect", "--corpus", make_corpus(["a"]), *options, "--out", tmp_path / "out")
+
+    assert "--scheduler tcp://10.0.0.1:8786 cannot be reached: timed out after 30 s." in line
     assert not (tmp_path / "out").exists()
 
 

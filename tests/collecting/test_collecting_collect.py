@@ -174,6 +174,18 @@ def test_a_line_cut_short_is_done_again(tasks, tmp_path):
     assert path.read_bytes().count(b"\n") == content.count(b"\n")
 
 
+def test_the_first_line_of_a_second_process_is_no_record(tasks, tmp_path):
+    whole = collect(tasks, ["knn"], 2, tmp_path, **HERE)
+    for path in (tmp_path / "knn.jsonl", tmp_path / "tasks.jsonl"):
+        header, *records = path.read_text().splitlines(keepends=True)
+        path.write_text("".join([header, header, *records]))
+
+    found = collect(tasks, ["knn"], 2, tmp_path, **HERE)
+
+    pd.testing.assert_frame_equal(found.evaluations, whole.evaluations)
+    assert found.tasks == whole.tasks
+
+
 @pytest.mark.parametrize(
     "content, said",
     [

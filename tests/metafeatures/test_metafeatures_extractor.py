@@ -44,6 +44,14 @@ def test_rows_columns_and_names_may_come_in_any_order(table, target):
     assert found == pytest.approx(compute_metafeatures(table, target), nan_ok=True, abs=1e-12)
 
 
+def test_levels_of_one_text_and_frequency_may_come_in_any_order(table, target):
+    table = table.assign(mixed=pd.Series([1, "1"] * 100, dtype=object))
+
+    found = compute_metafeatures(table[::-1], target[::-1])
+
+    assert found == pytest.approx(compute_metafeatures(table, target), nan_ok=True, abs=1e-12)
+
+
 def test_monotone_landmarks_and_storage_do_not_matter(table, target):
     stored = table.convert_dtypes().astype({"color": "category"})
 

@@ -54,6 +54,7 @@ def test_name_splits_and_provenance_are_kept():
         (X, [0, 1, 0, np.nan], "classification", "contains NaN"),
         (X, [0, 1, 0, np.nan], None, "contains NaN"),
         (X, [0, 0, 0, 0], "classification", "one class only"),
+        (X, pd.date_range("2024-01-01", periods=4), None, "holds dates"),
         (X, [0.5, 1, 0, 1], "classification", r"Unknown label type: continuous. .* 0.5"),
         (X, [0.0, 1, 0, np.inf], "classification", "A class cannot be inf"),
         (X, ["a", "b", "a", "b"], "regression", "must be numeric"),

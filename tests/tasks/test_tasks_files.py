@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.exceptions import AutoMetaError
+from autometa.exceptions import AutoMetaError, DroppedColumnsWarning
 from autometa.tasks import read_table, task_from_file
 
 TABLE = pd.DataFrame(
     {"age": [31.5, None, 28.0], "city": ["Bonn", "Ulm", "Bonn"], "paid": ["no", "yes", "no"]}
 )
+GZIP = gzip.compress(b"a,y\n1,2\n", mtime=0)
 ARFF = """@RELATION loans
 @ATTRIBUTE age REAL
 @ATTRIBUTE city STRING
@@ -58,6 +59,62 @@ def test_a_delimiter_at_the_end_of_every_line_shifts_no_column(tmp_path):
     assert read_table(tmp_path / "t.csv").to_numpy().tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ('"income, a year, in EUR";age\n1;x\n', ["income, a year, in EUR", "age"]),
+        ("\n\nincome;age\n1;x\n", ["income", "age"]),
+        ('income, age\n1, "x"\n', ["income", "age"]),
+    ],
+)
+def test_names_with_commas_empty_lines_and_spaces_do_not_mislead(tmp_path, content, names):
+    (tmp_path / "t.csv").write_text(content)
+
+    table = read_table(tmp_path / "t.csv")
+
+    assert table.columns.tolist() == names
+    assert table.iloc[0].tolist() == [1, "x"]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "cells", "numbers"),
+    [
+        (";", ["1,5", "-2", "", "1.234,25"], [1.5, -2.0, np.nan, 1234.25]),
+        (";", ["1.5", "2.25", "", "-1e3"], [1.5, 2.25, np.nan, -1000.0]),
+        (",", ['"1,234.5"', "999", "", '"-1,000,000"'], [1234.5, 999.0, np.nan, -1e6]),
+        (";", ["1,2", "3,4,5"], None),
+        (";", ["1,5", "low"], None),
+        (",", ['"1,2"', '"3,4"'], None),
+        (";", ["01.02.2024", "12.11.2024"], None),
+    ],
+)
+def test_decimal_commas_and_thousands_marks_are_read(tmp_path, delimiter, cells, numbers):
+    lines = "".join(f"{cell}{delimiter}x\n" for cell in cells)
+    (tmp_path / "t.csv").write_text(f"a{delimiter}b\n{lines}")
+
+    found = read_table(tmp_path / "t.csv")["a"]
+
+    if numbers is None:
+        assert found.tolist() == [cell.strip('"') for cell in cells]
+    else:
+        np.testing.assert_array_equal(found, numbers)
+
+
+def test_row_numbers_without_a_name_are_left_out(tmp_path):
+    TABLE.iloc[[2, 0, 1]].to_csv(tmp_path / "t.csv")
+
+    with pytest.warns(DroppedColumnsWarning, match="first column of .*t.csv"):
+        table = read_table(tmp_path / "t.csv")
+
+    assert table.columns.tolist() == ["age", "city", "paid"]
+
+
+def test_a_first_column_without_a_name_that_repeats_values_is_kept(tmp_path):
+    (tmp_path / "t.csv").write_text(",b\n1,2\n1,3\n")
+
+    assert read_table(tmp_path / "t.csv").shape == (2, 2)
+
+
 def test_an_index_that_pandas_stored_is_no_column(tmp_path):
     shuffled = TABLE.iloc[[2, 0, 1]]
     shuffled.to_parquet(tmp_path / "t.parquet")
@@ -73,6 +130,15 @@ def test_arff_nominals_become_categories(tmp_path):
     paid = read_table(write(tmp_path, ".arff"))["paid"]
 
     assert paid.cat.categories.tolist() == ["yes", "no"]
+
+
+def test_arff_integers_keep_their_fractions(tmp_path):
+    path = tmp_path / "t.arff"
+    path.write_text("@RELATION r\n@ATTRIBUTE 'an integer' integer\n@DATA\n1\n2.5\n?\n")
+
+    found = read_table(path)["an integer"]
+
+    np.testing.assert_array_equal(found, [1.0, 2.5, np.nan])
 
 
 def test_the_kind_of_a_file_s_task_can_be_given(tmp_path):
@@ -91,10 +157,13 @@ def test_the_kind_of_a_file_s_task_can_be_given(tmp_path):
         ("t.csv", b"", "no readable CSV"),
         ("t.csv", b"a,a\n1,2\n", "Duplicate column names: 'a'"),
         ("t.csv", b'a,b\n1,"2\n', "no readable CSV"),
-        ("t.csv", b"a,b\n1,\xff\n", "no readable CSV"),
+        ("t.csv", b"a,b\n1,\xff\n", "no readable CSV table: .* not in UTF-8"),
+        ("t.csv", b"a,y\n1,None\n2,some\n", "'y' .* no value in 1 of 2 rows .* NA, None"),
         ("t.csv", b"a,y\n1,2,3\n4,5,6\n", "more cells than the header has names"),
         ("t.csv", b"a,y\n1,2\n4,5,6\n", "no readable CSV"),
         ("t.csv.gz", b"a,b\n1,2\n", "Cannot read .*t.csv.gz"),
+        ("t.csv.gz", GZIP[:-12], "Cannot read .*t.csv.gz"),  # cut short
+        ("t.csv.gz", GZIP[:10] + b"\xff" * 9, "Cannot read .*t.csv.gz"),  # damaged
         ("t.parquet", b"a,b\n1,2\n", "no readable Parquet"),
         ("t.arff", b"a,b\n1,2\n", "no readable .*ARFF"),
         ("t.csv", b"a,b\n1,2\n", "t has no column 'y'. Its columns: a, b"),

@@ -180,6 +180,7 @@ def test_a_mask_of_nothing_costs_nothing():
         (np.ones((2, 2), dtype=complex), "Complex data not supported"),
         (pd.DataFrame({"a": [1j]}), "Complex data not supported"),
         (pd.DataFrame({"a": [[1], [2]]}), "Column 'a' holds a list in a cell"),
+        (pd.DataFrame({"a": [[1], 2]}), "Column 'a' holds a list in a cell"),
         (pl.LazyFrame({"a": [1]}), "collect"),
         (None, "Cannot read a table from NoneType"),
         ("table.csv", "Cannot read a table from str"),
