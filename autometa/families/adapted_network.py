@@ -17,12 +17,12 @@ NAME = "adapted_network"
 STEPS_NAME = "n_steps"
 
 #: Rows in one step; a count, so that results do not depend on the machine. Looking up rows costs
-#: the cube of it.
-MAX_STEP_ROWS = 512
+#: the cube of it. With twice as many, trials take twice as long and are no better.
+MAX_STEP_ROWS = 256
 #: Rows that a network looks up when it predicts.
 MAX_CONTEXT_ROWS = 2_048
-#: Cells of these rows; wide tables get fewer rows, but at least as many as a step reads.
-MAX_CONTEXT_CELLS = 1_000_000
+#: Cells of these rows; wide tables get fewer rows, but at least so many.
+MAX_CONTEXT_CELLS, FEWEST_CONTEXT_ROWS = 1_000_000, 512
 #: Cells that the proposal reads; rows are capped accordingly.
 MAX_PROPOSAL_CELLS = 2_000_000
 #: Pairs of rows that a CPU compares at once; with more, memory is what takes the time.
@@ -107,8 +107,8 @@ def context_rows(task):
 
 
 def _fewest_rows(task):
-    """Fewer than a step reads only where hardly any time is left."""
-    return round(MAX_STEP_ROWS * min(1.0, max(0.5, 4 * math.sqrt(task.reading_share))))
+    """Fewer than on wide tables only where hardly any time is left."""
+    return round(FEWEST_CONTEXT_ROWS * min(1.0, max(0.5, 4 * math.sqrt(task.reading_share))))
 
 
 def _most_rows(task):

@@ -135,8 +135,8 @@ def test_two_rows_are_the_same_as_one_of_weight_two(table, knowledge, short_adap
 def test_where_time_is_short_for_its_rows_the_network_comes_last(
     fit, monkeypatch, full_reading_s, first
 ):
-    monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
-    monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", 16)
+    for name in ("MAX_STEP_ROWS", "MAX_CONTEXT_ROWS", "FEWEST_CONTEXT_ROWS"):
+        monkeypatch.setattr(f"autometa.families.adapted_network.{name}", 16)
     monkeypatch.setattr("autometa.estimators._base.FULL_READING_S", full_reading_s)
     seen = []
 

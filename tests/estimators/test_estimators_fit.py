@@ -224,7 +224,8 @@ def test_without_time_for_a_trial_the_proposal_is_there_at_once(make_model, fake
 
 
 def test_the_less_time_the_fewer_rows_are_looked_up(make_model, fake_costs, monkeypatch):
-    monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
+    for name in ("MAX_STEP_ROWS", "FEWEST_CONTEXT_ROWS"):
+        monkeypatch.setattr(f"autometa.families.adapted_network.{name}", 16)
     monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", 60)
     fake_costs()
 
@@ -431,7 +432,8 @@ def test_any_splitter_of_scikit_learn_deals_the_rows_as_given(
 def test_with_hardly_any_time_a_proposal_of_a_part_of_the_rows_is_tried_as_it_is(
     make_model, fake_costs, monkeypatch, cls
 ):
-    monkeypatch.setattr("autometa.families.adapted_network.MAX_STEP_ROWS", 16)
+    for name in ("MAX_STEP_ROWS", "FEWEST_CONTEXT_ROWS"):
+        monkeypatch.setattr(f"autometa.families.adapted_network.{name}", 16)
     monkeypatch.setattr("autometa.families.adapted_network.MAX_CONTEXT_ROWS", 30)
     fake_costs(propose_s=0.1, read_s=0.3)
     seen = {}

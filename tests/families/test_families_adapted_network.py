@@ -44,7 +44,7 @@ def few_rows(monkeypatch):
 
 
 def cap_rows(monkeypatch, n_rows):
-    for name in ("MAX_STEP_ROWS", "MAX_CONTEXT_ROWS"):
+    for name in ("MAX_STEP_ROWS", "MAX_CONTEXT_ROWS", "FEWEST_CONTEXT_ROWS"):
         monkeypatch.setattr(family, name, n_rows)
 
 
@@ -409,7 +409,7 @@ def test_a_table_without_columns_or_with_one_row_is_predicted(
 def test_a_network_looks_up_as_many_rows_as_there_is_time_for(
     tiny_initialisation, make_encoded_task, monkeypatch, share, n_rows
 ):
-    monkeypatch.setattr(family, "MAX_STEP_ROWS", 16)
+    monkeypatch.setattr(family, "FEWEST_CONTEXT_ROWS", 16)
     monkeypatch.setattr(family, "MAX_CONTEXT_ROWS", 64)
     monkeypatch.setattr(family, "MAX_PROPOSAL_CELLS", 3 * 20)
     seen, draw = [], family._draw_rows

@@ -25,6 +25,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def make_pace(clock, monkeypatch):
     monkeypatch.setitem(DEFAULT_CONFIG, "n_steps", 30)
+    monkeypatch.setattr("autometa.search._pace.MAX_STEP_ROWS", 512)
 
     def make(limit, **options):
         options = {"n_bags": 4, "n_rows": 2_048, "propose_s": 0.2, "read_s": 0.8, **options}
