@@ -17,8 +17,9 @@ NAME = "adapted_network"
 STEPS_NAME = "n_steps"
 
 #: Rows in one step; a count, so that results do not depend on the machine. Looking up rows costs
-#: the cube of it. With twice as many, trials take twice as long and are no better.
-MAX_STEP_ROWS = 256
+#: the cube of it. With twice as many, trials take twice as long and are no better, but for tables
+#: of many classes.
+MAX_STEP_ROWS, MANY_CLASSES = 256, 16
 #: Rows that a network looks up when it predicts.
 MAX_CONTEXT_ROWS = 2_048
 #: Cells of these rows; wide tables get fewer rows, but at least so many.
@@ -116,6 +117,12 @@ def _most_rows(task):
     return max(_fewest_rows(task), round(MAX_CONTEXT_ROWS * math.sqrt(task.reading_share)))
 
 
+def step_rows(task):
+    """Return how many rows of a task a step reads at most."""
+    has_many_classes = task.n_classes is not None and task.n_classes > MANY_CLASSES
+    return 2 * MAX_STEP_ROWS if has_many_classes else MAX_STEP_ROWS
+
+
 def propose_model(task, initialisation, *, device="cpu"):
     """Propose a model for a task, unadapted.
 
@@ -211,7 +218,7 @@ def adapt_model(
     NetworkModel
     """
     config = {**DEFAULT_CONFIG, **config}
-    if config["dropout"] == 0 and len(task.y) <= MAX_STEP_ROWS:
+    if config["dropout"] == 0 and len(task.y) <= step_rows(task):
         n_bags = 1
     weights = np.repeat(task.weight[None], n_bags, axis=0)
     if proposed is not None:
@@ -296,7 +303,7 @@ class NetworkRun:
                 for weight in train_weight
             ]
         )
-        self._is_full_batch = len(task.y) <= MAX_STEP_ROWS
+        self._is_full_batch = len(task.y) <= step_rows(task)
         anchor = _stack(proposed)
         self._anchor = {name: anchor[name] for name in ADAPTED_TENSORS["all"] if name in anchor}
         learned_lr = learner.inner_lr(params, is_regression=task.is_regression)
@@ -443,7 +450,7 @@ class NetworkRun:
         else:
             support = _stack(
                 [
-                    _to(_draw_rows(self.task, weight, MAX_STEP_ROWS, rng), self.device)
+                    _to(_draw_rows(self.task, weight, step_rows(self.task), rng), self.device)
                     for weight in self.train_weight
                 ]
             )

@@ -405,6 +405,13 @@ def test_a_table_without_columns_or_with_one_row_is_predicted(
             np.testing.assert_allclose(found, found[:1].repeat(4, axis=0))
 
 
+@pytest.mark.parametrize(("n_classes", "n_rows"), [(None, 256), (3, 256), (40, 512)])
+def test_a_step_reads_more_rows_where_classes_are_many(n_classes, n_rows):
+    X, y = np.zeros((80, 1, 3), dtype=np.float32), np.arange(80) % 40
+
+    assert family.step_rows(EncodedTask(X, y, np.ones(80), n_classes)) == n_rows
+
+
 @pytest.mark.parametrize(("share", "n_rows"), [(1.0, 60), (0.25, 32), (0.0, 8)])
 def test_a_network_looks_up_as_many_rows_as_there_is_time_for(
     tiny_initialisation, make_encoded_task, monkeypatch, share, n_rows
