@@ -7,27 +7,23 @@ long.
 """
 
 from dataclasses import replace
-from pathlib import Path
 
-import autometa.bench
-from autometa.bench import Method, compare_runs, find_methods, report_text, run_benchmark
+from autometa.bench import compare_runs, find_methods, report_text, run_benchmark
 from benchmarks.halves import corpus_tasks, deal
+from benchmarks.warm_quality import MAX_ROWS, NETWORKS
 
-MAX_ROWS = 5_000
-#: Trials of the network's variants.
-NETWORKS = {"proposed": 0, "adapted": 1}
 RIVALS = ("linear", "random_forest", "lightgbm", "catboost", "realmlp")
 REFERENCE = "adapted"
 
 
 def find_networks():
     """Return the network as proposed, and adapted once: methods without a limit on time."""
-    file = Path(autometa.bench.__file__).parent / "methods" / "autometa.py"
+    [method] = find_methods(["autometa"])
     return [
-        Method(
-            name,
-            file,
-            {"families": ["adapted_network"], "n_trials": n_trials},
+        replace(
+            method,
+            name=name,
+            options={"families": ["adapted_network"], "n_trials": n_trials},
             has_time_limit=False,
         )
         for name, n_trials in NETWORKS.items()
@@ -79,6 +75,7 @@ def main(
         for task in corpus_tasks(corpus, split, max_tasks=max_tasks, max_rows=MAX_ROWS)
     ]
     common = {"peers": peers, "n_threads": n_threads, "unlimited_s": most_s, "hours": hours}
+    # No method has a limit on time, so of the budgets only the number of folds counts.
     runs = run_benchmark(tasks, methods, {most_s: seeds}, results, **common)
     runs = runs[runs["task"].isin([task.name for task in tasks])]
     runs = runs[runs["method"].isin([method.name for method in methods])]

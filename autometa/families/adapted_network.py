@@ -17,8 +17,8 @@ NAME = "adapted_network"
 STEPS_NAME = "n_steps"
 
 #: Rows in one step; a count, so that results do not depend on the machine. Looking up rows costs
-#: the cube of it. With twice as many, trials take twice as long and are no better, but for tables
-#: of many classes.
+#: the cube of it. With twice as many, trials take twice as long and are hardly better, but for
+#: tables of many classes.
 MAX_STEP_ROWS, MANY_CLASSES = 256, 16
 #: Rows that a network looks up when it predicts.
 MAX_CONTEXT_ROWS = 2_048
