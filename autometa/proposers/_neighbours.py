@@ -10,6 +10,7 @@ from autometa.exceptions import InvalidInputError
 from autometa.proposers._distances import TaskDistances, familiarity
 
 _N_TREES = 300
+_N_TREES_OF_A_PART = 60  # of the forests that have not seen it; fewer tell tasks apart less well
 _N_TARGETS = 20
 _N_PARTS = 5
 _MIN_TASKS = 8  # with fewer, no forest is grown and all tasks count alike
@@ -88,7 +89,8 @@ class TaskNeighbours:
         crossed = np.zeros((len(X), len(X)))
         for part in np.unique(parts):
             inside, outside = np.flatnonzero(parts != part), np.flatnonzero(parts == part)
-            leaves = _leaves(_forest().fit(X[inside], Y[inside]), X)
+            forest = _forest(_N_TREES_OF_A_PART).fit(X[inside], Y[inside])
+            leaves = _leaves(forest, X)
             crossed[np.ix_(outside, inside)] = _weights(leaves[inside], leaves[outside])
         self.crossed[self.described] = 0.0
         self.crossed[np.ix_(self.described, self.described)] = crossed
@@ -119,7 +121,7 @@ class TaskNeighbours:
         return NewTask(trust * near + (1 - trust) * self.uniform, near, trust, ood_score)
 
     def _grow(self, X, Y):
-        self.forest = _forest().fit(X, Y)
+        self.forest = _forest(_N_TREES).fit(X, Y)
         self._leaves = _leaves(self.forest, X)
         self._sizes = _leaf_sizes(self._leaves)
 
@@ -213,11 +215,11 @@ def _parts(Y, rng):
     return order[group] % min(_N_PARTS, len(order))
 
 
-def _forest():
+def _forest(n_trees):
     from sklearn.ensemble import ExtraTreesRegressor
 
     return ExtraTreesRegressor(
-        _N_TREES, min_samples_leaf=2, max_features=0.4, random_state=0, n_jobs=1
+        n_trees, min_samples_leaf=2, max_features=0.4, random_state=0, n_jobs=1
     )
 
 
