@@ -50,6 +50,14 @@ def run(
         int,
         typer.Option(min=1, help="Configurations a family, its default first; may grow later."),
     ] = 32,
+    n_adaptive: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Tables of classes, and as many of numbers, that are searched for a better "
+            "configuration, by 20 trials each; all tables get it.",
+        ),
+    ] = 4,
     time_limit: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="For one configuration with all its folds."),
@@ -78,8 +86,9 @@ def run(
 ):
     """Evaluate configurations on many tables, for `autometa suggest` to learn from.
 
-    Every table gets the same configurations of a family: its default, and others that fill its
-    search space. Ctrl-C ends it; what is finished stays, and the same command goes on.
+    Every table gets the same configurations of a family: its default, others that fill its search
+    space, and the best that searches on some of the tables find. Ctrl-C ends it; what is finished
+    stays, and the same command goes on.
     """
     if (corpus is None) == (suite is None):
         raise InvalidInputError("Name the tables: either --corpus FOLDER or --suite ALIAS.")
@@ -102,6 +111,7 @@ def run(
                 names,
                 n_configs,
                 out,
+                n_adaptive=n_adaptive,
                 time_limit_s=time_limit,
                 max_rows=max_rows,
                 n_folds=n_folds,
@@ -172,8 +182,8 @@ class _Progress:
         self._last, self._started_s, self._n_before = None, time.monotonic(), 0
 
     def follow(self, progress):
-        if self._last is None:
-            self._n_before = progress["n_done"] - 1
+        if self._last is None or progress["n_done"] <= self._last["n_done"]:  # what was found comes
+            self._started_s, self._n_before = time.monotonic(), progress["n_done"] - 1
         self._last = progress
 
     def describe(self):

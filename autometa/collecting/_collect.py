@@ -2,11 +2,13 @@
 
 import hashlib
 import warnings
+from functools import partial
 from pathlib import Path
 
 from joblib import Parallel, delayed
 from optuna.distributions import distribution_to_json
 
+from autometa.collecting._adaptive import SearchFiles, run_search
 from autometa.collecting._collected import TASKS_FILE, read_collected
 from autometa.collecting._designs import design_configs
 from autometa.collecting._evaluations import evaluate_table
@@ -24,6 +26,7 @@ def collect(
     n_configs,
     folder,
     *,
+    n_adaptive=0,
     n_folds=3,
     max_rows=2_000,
     seed=0,
@@ -38,8 +41,9 @@ def collect(
     """Evaluate a shared set of configurations on every task, into a folder.
 
     All tasks get their first ``chunk_size`` configurations before any gets more, since more tasks
-    are worth more than more configurations. What is finished stays in the folder; the same call
-    goes on from there, also with more tasks, families or configurations.
+    are worth more than more configurations. Then some tasks are searched, and what was best there
+    is evaluated on all. What is finished stays in the folder; the same call goes on from there,
+    also with more tasks, families or configurations.
 
     Parameters
     ----------
@@ -50,6 +54,9 @@ def collect(
     n_configs : int
         The family's default and so many less one that fill its space, see `design_configs`.
     folder : path
+    n_adaptive : int, default=0
+        Tasks of classes, and as many of numbers, on which 20 more trials by a surrogate of what
+        was collected look for a better configuration.
     n_folds, max_rows, seed, time_limit_s, n_threads, initialisation, device
         See :func:`collect_task`; a folder that was collected with others is refused.
     chunk_size : int
@@ -85,95 +92,126 @@ def collect(
     """
     families = _check_families(families)
     check_settings(n_folds=n_folds, max_rows=max_rows, time_limit_s=time_limit_s)
-    for name, value in (("n_configs", n_configs), ("chunk_size", chunk_size)):
-        if not value >= 1:
-            raise InvalidInputError(f"{name} must be >= 1, got {value}.")
+    at_least = (("n_configs", n_configs, 1), ("chunk_size", chunk_size, 1))
+    for name, value, least in (*at_least, ("n_adaptive", n_adaptive, 0)):
+        if not value >= least:
+            raise InvalidInputError(f"{name} must be >= {least}, got {value}.")
     network = network_options(families, initialisation, device)
     settings = {"n_folds": n_folds, "max_rows": max_rows, "seed": seed}
     limits = {"time_limit_s": time_limit_s, "n_threads": n_threads}
     folder = Path(folder)
+    headers = {
+        family: {"settings": settings | limits, **_describe_family(family, network)}
+        for family in families
+    }
     work = _Work(
         tasks if isinstance(tasks, LazyTasks) else _as_lazy(tasks),
-        {
-            family: RecordFile(
-                folder / f"{family}.jsonl",
-                {"settings": settings | limits, **_describe_family(family, network)},
-            )
-            for family in families
-        },
+        {family: RecordFile(folder / f"{family}.jsonl", headers[family]) for family in families},
         RecordFile(folder / TASKS_FILE, {"settings": {"seed": seed}}),
-        n_configs=n_configs,
         chunk_size=chunk_size,
         options=settings,
     )
-    run = delayed(run_piece)
-    pieces = (
-        run(piece, network if piece["family"] == "adapted_network" else {}, limits, seed)
-        for piece in work.pieces()
+
+    run = partial(_run, network=network, limits=limits, seed=seed, n_jobs=n_jobs)
+
+    def write(piece):
+        work.write(piece)
+        if on_progress is not None:
+            on_progress(work.progress(piece))
+
+    work.plan(
+        {
+            (family, is_regression): dict(
+                enumerate(design_configs(family, n_configs, is_regression=is_regression, seed=seed))
+            )
+            for family in families
+            for is_regression in (False, True)
+        }
     )
+    run(run_piece, work.pieces(), write)
+    if n_adaptive and work.described:
+        searches = SearchFiles(folder, headers)
+        pieces = searches.pieces(work.tasks, work.sources, n_adaptive, settings)
+        run(run_search, pieces, searches.write)
+        work.plan(searches.designs())
+        run(run_piece, work.pieces(), write)
+    return read_collected(folder, families)
+
+
+def _run(function, pieces, write, *, network, limits, seed, n_jobs):
+    """Do pieces of work in parallel, each written once it is finished."""
+    errors = []  # raised in a thread of the backend they would be lost
+
+    def calls():
+        try:
+            for piece in pieces:
+                own = network if piece["family"] == "adapted_network" else {}
+                yield delayed(function)(piece, own, limits, seed)
+        except Exception as error:
+            errors.append(error)
+
     parallel = Parallel(
         n_jobs=n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs"
     )
-    finished = parallel(pieces)
+    finished = parallel(calls())
     try:
         for piece in finished:
-            work.write(piece)
-            if on_progress is not None:
-                on_progress(work.progress(piece))
+            write(piece)
     finally:
         finished.close()
-    if work.error is not None:
-        raise work.error
-    return read_collected(folder, families)
+    if errors:
+        raise errors[0]
 
 
 class _Work:
     """What is to be done, in order; what is done goes to the files."""
 
-    def __init__(self, tasks, files, tasks_file, *, n_configs, chunk_size, options):
+    def __init__(self, tasks, files, tasks_file, *, chunk_size, options):
         self.tasks, self.files, self.tasks_file = tasks, files, tasks_file
         self.chunk_size, self.options = chunk_size, options
-        self.numbers = range(n_configs)
-        self.error = None
-        self.designs = {
-            (family, is_regression): design_configs(
-                family, n_configs, is_regression=is_regression, seed=options["seed"]
-            )
-            for family in files
-            for is_regression in (False, True)
-        }
         self.done = {
             family: {(record["task"], record["config"]) for record in file.records}
             for family, file in files.items()
         }
-        self.described = {record["name"]: record["fingerprint"] for record in tasks_file.records}
+        self.described = {record["name"]: record for record in tasks_file.records}
         self.names = dict.fromkeys(tasks.names)  # of the tasks read: their own names
         known = [record["source_name"] for record in tasks_file.records]
         names = [record["name"] for record in tasks_file.records]
         self.names |= {k: v for k, v in zip(known, names, strict=True) if k in self.names}
+
+    def plan(self, designs):
+        """Take what is to be done: of each family and kind of target, configurations by number."""
+        self.designs = designs
+        self.numbers = sorted(set().union(*designs.values()))
         self.n_pieces = self.n_left = 0
         for _, _, _, is_left in self._all_pieces():
             self.n_pieces += 1
             self.n_left += is_left
+
+    @property
+    def sources(self):
+        """Positions of the tasks read, by their own names."""
+        places = {source: place for place, source in enumerate(self.tasks.names)}
+        return {name: places[source] for source, name in self.names.items() if name is not None}
 
     def _all_pieces(self):
         """Chunk by chunk, task by task, family by family: what is missing of each."""
         for start in range(0, len(self.numbers), self.chunk_size):
             chunk = self.numbers[start : start + self.chunk_size]
             for position, source_name in enumerate(self.tasks.names):
+                name = self.names[source_name]
+                kinds = (False, True)
+                if name in self.described:
+                    kinds = (self.described[name]["kind"] == "regression",)
                 for family in self.files:
-                    name = self.names[source_name]
-                    missing = [n for n in chunk if (name, n) not in self.done[family]]
+                    wanted = set().union(*(self.designs[family, kind] for kind in kinds))
+                    missing = [
+                        n for n in chunk if n in wanted and (name, n) not in self.done[family]
+                    ]
                     yield position, family, missing, bool(missing)
 
     def pieces(self):
         """Yield the pieces of work; a task that cannot be used is left out with a warning."""
-        try:
-            yield from self._pieces()
-        except Exception as error:  # raised in a thread of the backend it would be lost
-            self.error = error
-
-    def _pieces(self):
         position_before, task, table = None, None, None
         unusable = set()
         for position, family, missing, is_left in self._all_pieces():
@@ -195,13 +233,20 @@ class _Work:
                 described = None
                 if task.name not in self.described:
                     described = {**describe_task(task), "source_name": source_name}
-                    self.described[task.name] = described["fingerprint"]
-                elif self.described[task.name] != fingerprint(task.X, task.y).to_dict():
+                    self.described[task.name] = described
+                elif (
+                    self.described[task.name]["fingerprint"]
+                    != fingerprint(task.X, task.y).to_dict()
+                ):
                     raise InvalidInputError(
                         f"The folder holds evaluations of another table named {task.name!r}. Give "
                         "this one another name, or collect into another folder."
                     )
             design = self.designs[family, table.is_regression]
+            missing = [number for number in missing if number in design]
+            if not missing:  # of a task whose kind was not known before
+                self.n_left -= 1
+                continue
             yield {
                 "task": task.name,
                 "family": family,

@@ -58,11 +58,21 @@ DEFAULT_CONFIG = {
 }
 
 
+def first_steps(n_rows):
+    """Return the steps of the configuration to try first; on few rows, few large ones do as well.
+
+    Examples
+    --------
+    >>> [first_steps(n) for n in (100, 1_000, 10_000)]
+    [10, 20, 30]
+    """
+    return int(np.clip(n_rows // 50, 10, DEFAULT_CONFIG["n_steps"]))
+
+
 def first_config(n_rows, *, is_regression):
     """Return the configuration to try first on a table.
 
-    The more rows, the larger the steps that bring something; chosen on the meta-development
-    families.
+    The more rows, the farther steps may lead; chosen on the meta-development families.
 
     Parameters
     ----------
@@ -71,11 +81,16 @@ def first_config(n_rows, *, is_regression):
 
     Examples
     --------
-    >>> [first_config(n, is_regression=False)["step_size"] for n in (100, 600, 10_000)]
-    [0.1, 0.2, 1.0]
+    >>> for n_rows in (100, 900, 10_000):
+    ...     config = first_config(n_rows, is_regression=False)
+    ...     print(config["n_steps"], round(config["step_size"], 2))
+    10 0.3
+    18 0.5
+    30 1.0
     """
-    step_size = float(np.clip(n_rows / 3_000, 0.1, 1.0))
-    config = {**DEFAULT_CONFIG, "step_size": step_size}
+    n_steps = first_steps(n_rows)
+    way = float(np.clip(n_rows / 100, 3.0, 30.0))
+    config = {**DEFAULT_CONFIG, "step_size": way / n_steps, "n_steps": n_steps}
     return {name: config[name] for name in space(is_regression=is_regression)}
 
 

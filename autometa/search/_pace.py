@@ -10,6 +10,7 @@ from autometa.families.adapted_network import (
     DEFAULT_CONFIG,
     MAX_STEP_ROWS,
     REPORT_STEPS,
+    first_steps,
 )
 
 #: Steps of the shortest trial worth starting.
@@ -109,7 +110,8 @@ class Pace:
         """
         if self.is_free:
             return folds
-        n_folds, n_steps = len(folds.train_weight), DEFAULT_CONFIG["n_steps"]
+        n_folds, n_rows = folds.train_weight.shape
+        n_steps = first_steps(n_rows)
         while n_folds > 1 and not self._may_try(n_folds, n_steps):
             n_folds -= 1
         if not (self.is_alone or self._n_proposed or self._may_try(n_folds, 0)):

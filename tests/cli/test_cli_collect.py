@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def collect(run, tmp_path):
-    def collect(corpus, *options, families="knn,linear", n_configs=2):
+    def collect(corpus, *options, families="knn,linear", n_configs=2, n_adaptive=0):
         return run(
-            *("collect", "--corpus", corpus, "--families", families),
+            *("collect", "--corpus", corpus, "--families", families, "--n-adaptive", n_adaptive),
             *("--n-configs", n_configs, "--out", tmp_path / "out", *options),
         )
 
@@ -40,6 +40,14 @@ def test_it_collects_on_the_tables_for_meta_training_and_goes_on(make_corpus, co
     assert (tmp_path / "out" / "knn.jsonl").read_text().startswith(before)
     collected = read_collected(tmp_path / "out")
     assert sorted({task["family"] for task in collected.tasks}) == ["first", "second"]
+
+
+def test_searches_on_some_tables_add_configurations_for_all(make_corpus, collect, tmp_path):
+    collect(make_corpus(["first", "second"]), families="knn", n_adaptive=1)
+
+    found = read_collected(tmp_path / "out").evaluations.groupby("task")["config"].nunique()
+    assert found.tolist() in ([3, 3], [2, 2])  # where no trial was better
+    assert (tmp_path / "out" / "knn-adaptive.jsonl").is_file()
 
 
 def test_failures_are_counted_in_one_line(make_corpus, collect):

@@ -14,6 +14,8 @@ import pytest
 from optuna.distributions import FloatDistribution
 
 from autometa.collecting import collect, collect_suite, design_configs, read_collected
+from autometa.collecting._adaptive import FIRST_NUMBER
+from autometa.collecting._records import read_records
 from autometa.exceptions import ArtefactError, InvalidInputError, OpenMLError
 from autometa.tasks import Fingerprint, LazyTasks
 
@@ -341,3 +343,50 @@ def test_settings_that_differ_are_named(tasks, tmp_path):
 
     with pytest.raises(InvalidInputError, match=r"another settings: time_limit_s \(null instead"):
         collect(tasks[:1], ["knn"], 1, tmp_path, time_limit_s=60.0)
+
+
+def test_what_searches_on_some_tasks_find_is_evaluated_on_all_of_their_kind(make_task, tmp_path):
+    tasks = [make_task(seed, n_classes=None if seed > 3 else 2, n_rows=90) for seed in range(8)]
+
+    collected = collect(tasks, ["svm"], 3, tmp_path, n_adaptive=1, **HERE)
+
+    frame = collected.evaluations
+    _, searches = read_records(tmp_path / "svm-adaptive.jsonl")
+    assert [one["is_regression"] for one in searches] == [False, True]
+    is_found = frame["config"] >= FIRST_NUMBER
+    for one in searches:
+        own = frame[frame["task"] == one["task"]].set_index("config")["score"]
+        assert own[one["number"]] > own[[0, 1, 2]].max()
+        alike = [task.name for task in tasks if (task.kind == "regression") == one["is_regression"]]
+        rows = frame[is_found & (frame["config"] == one["number"])]
+        assert sorted(rows["task"]) == alike
+        assert rows["hp_C"].unique().tolist() == [one["values"]["C"]]
+    assert is_found.sum() == 8
+    provenance = collected.to_knowledge().provenance
+    assert provenance["collected"]["svm"]["n_configs"] == 4
+
+
+def test_searches_go_on_where_they_were(make_task, tmp_path):
+    tasks = [make_task(seed, n_rows=90) for seed in range(4)]
+    collect(tasks, ["knn"], 2, tmp_path, n_adaptive=1, **HERE)
+    before = (tmp_path / "knn-adaptive.jsonl").read_text()
+    done = []
+
+    collect(tasks, ["knn"], 2, tmp_path, n_adaptive=1, on_progress=done.append, **HERE)
+    assert not done and (tmp_path / "knn-adaptive.jsonl").read_text() == before
+
+    collect(tasks, ["knn"], 2, tmp_path, n_adaptive=2, **HERE)
+    _, searches = read_records(tmp_path / "knn-adaptive.jsonl")
+    assert [one["number"] for one in searches] == [FIRST_NUMBER, FIRST_NUMBER + 1]
+    assert len({one["task"] for one in searches}) == 2
+
+
+def test_a_single_task_is_not_searched_for_want_of_others(tasks, tmp_path):
+    collected = collect(tasks[:1], ["knn"], 2, tmp_path, n_adaptive=3, **HERE)
+
+    assert collected.evaluations["config"].tolist() == [0, 1]
+
+
+def test_a_negative_number_of_searches_is_refused(tasks, tmp_path):
+    with pytest.raises(InvalidInputError, match="n_adaptive must be >= 0, got -1"):
+        collect(tasks, ["knn"], 2, tmp_path, n_adaptive=-1, **HERE)

@@ -25,6 +25,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def make_pace(clock, monkeypatch):
     monkeypatch.setitem(DEFAULT_CONFIG, "n_steps", 30)
+    monkeypatch.setattr("autometa.search._pace.first_steps", lambda n_rows: 30)
     monkeypatch.setattr("autometa.search._pace.MAX_STEP_ROWS", 512)
 
     def make(limit, **options):
