@@ -5,6 +5,7 @@ import numpy as np
 # -log(regret + SOFT): differences near the best count most, crashes hardly more than failures.
 SOFT = 0.3
 _WORST = 2.0  # normalised regret beyond this is all the same
+_MOST_SPREAD = 10.0  # times the distance of the median: where many crash, they are no measure
 
 
 def task_scale(scores):
@@ -18,18 +19,24 @@ def task_scale(scores):
     Returns
     -------
     best, spread : float
-        ``spread`` > 0; the distance to the 5 % quantile, robust against a few crashes.
+        ``spread`` > 0; the distance to the 5 % quantile, but at most ten times that to the
+        median: robust against crashes.
 
     Examples
     --------
     >>> task_scale(np.array([0.5, 0.7, np.nan, 0.9]))
     (0.9, 0.38)
+    >>> task_scale(np.array([-1e5, -2e4, 0.7, 0.8, 0.9]))
+    (0.9, 2.0)
     """
     known = scores[np.isfinite(scores)]
     if len(known) == 0:
         return 0.0, 1.0
     best = float(known.max())
     spread = best - float(np.quantile(known, 0.05))
+    to_median = best - float(np.median(known))
+    if to_median > 1e-9 * max(1.0, abs(best)):
+        spread = min(spread, _MOST_SPREAD * to_median)
     if spread <= 1e-9 * max(1.0, abs(best)):
         spread = best - float(known.min())
     if spread <= 1e-9 * max(1.0, abs(best)):
