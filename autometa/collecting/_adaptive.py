@@ -11,6 +11,7 @@ from autometa.collecting._evaluations import evaluate_table
 from autometa.collecting._records import RecordFile
 from autometa.evaluation import TableFolds
 from autometa.exceptions import NothingLeftError
+from autometa.families import read_config
 from autometa.proposers import SurrogateProposer
 
 #: Their numbers start above those of any set that fills a space.
@@ -112,9 +113,10 @@ def run_search(piece, network, limits, seed):
         best_score = max(score for _, score in told)
         for _ in range(N_TRIALS):
             try:
-                config = _plain(search.ask())
+                asked = search.ask()
             except NothingLeftError:
                 break
+            config = read_config(family, asked, is_regression=piece["is_regression"])
             [record] = evaluate_table(
                 piece["table"], family, [config], seed=seed, network=network, **limits
             )
@@ -133,9 +135,4 @@ def _scores_of(known, family, task):
     names = [name for name in table.columns if name.startswith("hp_")]
     last = table.groupby(names, dropna=False, sort=False).tail(1)
     configs = last[names].rename(columns=lambda name: name.removeprefix("hp_"))
-    return list(zip(map(_plain, configs.to_dict("records")), last["score"], strict=True))
-
-
-def _plain(config):
-    """Leave out what is inactive."""
-    return {k: v for k, v in config.items() if v is not None and v == v}
+    return list(zip(configs.to_dict("records"), last["score"], strict=True))
