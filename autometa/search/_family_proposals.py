@@ -20,8 +20,8 @@ N_WARM = 3
 #: is best on few rows is too tame.
 KNOWN_ROWS = 2_000
 ORIGIN = "autometa:origin"
-#: With less time left, a family takes the static portfolio, since the surrogate takes a second to
-#: make and asks for meta-features, and tries the defaults before it.
+#: With less time left, a family takes the static portfolio, since the surrogate takes half a second
+#: to make and asks for meta-features, and tries the defaults before it.
 MIN_SECONDS = 20.0
 #: Where time is limited, improvement counts per predicted second to this power.
 COST_EXPONENT = 0.3
