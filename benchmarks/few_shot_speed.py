@@ -1,7 +1,8 @@
 """How fast MAML is meta-trained: tasks batched by vmap against a plain loop with autograd.
 
-The loop stands in for learn2learn, which cannot be compared here: what pip finds is 0.2.0 of 2023,
-as source, and that does not build with Python 3.11 (``longintrepr.h: No such file or directory``;
+On a GPU, batches are replayed, as in meta-training. The loop stands in for learn2learn, which
+cannot be compared here: what pip finds is 0.2.0 of 2023, as source, and that does not build with
+Python 3.11 (``longintrepr.h: No such file or directory``;
 https://github.com/learnables/learn2learn/issues/413). Like learn2learn, the loop takes one task
 after the other and differentiates through ``torch.autograd.grad``.
 """
@@ -15,6 +16,7 @@ from torch.nn import functional
 from autometa.bench import find_protocol
 from autometa.metalearners import METALEARNERS
 from autometa.metatraining import ImageEpisodes, SinusoidEpisodes
+from autometa.metatraining.replay import ReplayedGradient
 from autometa.tasks import read_omniglot
 
 
@@ -34,7 +36,7 @@ def main(*, file=None, networks=("mlp",), seconds=5.0, repeats=3, n_threads=1, d
             learner = METALEARNERS[name](**_config(data, network))
             params = {n: p.to(device) for n, p in learner.init_params(0).items()}
             batch = _to(episodes[0], device)
-            ways = {"batched": learner.meta_grad, "loop": _looped(learner)}
+            ways = {"batched": ReplayedGradient(learner, device), "loop": _looped(learner)}
             grads = {way: compute(params, batch)[0] for way, compute in ways.items()}
             rates = {way: [] for way in ways}
             for _ in range(repeats):

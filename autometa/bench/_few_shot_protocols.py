@@ -249,6 +249,7 @@ def _omniglot(n_ways, n_shots):
         outer={**ADAM, "optimiser": "sgd", "lr": 1.0, "schedule": "linear"},
     )
     ours = {"source": OURS, "n_iterations": 60_000, "batch_size": 32, "n_query": 1}
+    few = {**ours, "batch_size": 4}  # an episode of theirs takes gigabytes
     slots = {"n_slots": n_ways}
     return {
         "maml": maml,
@@ -260,14 +261,18 @@ def _omniglot(n_ways, n_shots):
         "matching": Protocol(network={"pooling": True}, **ours),
         "proto_maml": Protocol(learner={**step, "step_size": 0.1}, **ours),
         "leo": _leo(ours, LEO_L2.get(n_shots, LEO_DEFAULT_L2)),
-        "lstm": Protocol(learner={"n_inner_steps": 12 if n_shots == 1 else 5}, **ours),
+        "lstm": Protocol(learner={"n_inner_steps": 12 if n_shots == 1 else 5}, **few),
         "snail": Protocol(
             learner={**slots, "max_rows": n_ways * n_shots}, network={"pooling": True}, **ours
         ),
         "meta_networks": Protocol(
-            learner={**slots, "n_samples": n_ways}, network={"pooling": True}, **ours
+            learner={**slots, "n_samples": n_ways}, network={"pooling": True}, **few
         ),
-        "gnn": Protocol(learner=slots, network={"pooling": True}, **ours),
+        "gnn": Protocol(
+            learner=slots,
+            network={"pooling": True},
+            **{**ours, "batch_size": 8 if is_large else 32},
+        ),
     }
 
 

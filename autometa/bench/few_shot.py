@@ -131,7 +131,7 @@ def few_shot(
         outer=OuterStep(**protocol.outer),
         folder=None if folder is None else Path(folder),
         device=device,
-        n_workers=0,
+        n_workers=0 if device == "cpu" else 1,  # to draw a batch takes longer than a GPU's step
         checkpoint_every_s=checkpoint_every_s,
         measure=measure,
         description={

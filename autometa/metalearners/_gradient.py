@@ -117,7 +117,7 @@ class GradientLearner(MetaLearner):
     def fixed_step_sizes(self, params, step_size, *, is_regression):
         """Return one given number as the step size of every adapted weight."""
         some = next(iter(params.values()))
-        step_size = torch.as_tensor(step_size, dtype=some.dtype, device=some.device)
+        step_size = some.new_full((), step_size)
         return dict.fromkeys(self.moved(is_regression), step_size)
 
     def tensor_step_sizes(self, log_step_size):

@@ -49,7 +49,7 @@ def prototype_head(hidden, support, scale, *, is_regression):
         ``head`` (n_features, n_outputs) and ``head_bias`` (n_outputs,).
     """
     if is_regression:
-        log_ridge = torch.as_tensor(math.log(RIDGE)).to(hidden)
+        log_ridge = hidden.new_full((), math.log(RIDGE))
         head, bias = ridge_head(
             hidden,
             support,

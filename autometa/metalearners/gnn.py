@@ -134,7 +134,8 @@ class GraphNetwork(MetaLearner):
             hidden = _normalised(params, f"gnn.adjacency{layer}.{i}", hidden, pair_weight)
             hidden = functional.leaky_relu(hidden)
         scores = (hidden @ params[f"gnn.adjacency{layer}.out"]).squeeze(-1)
-        is_other = is_there * (1 - torch.eye(len(is_there)).to(scores))
+        itself = torch.eye(len(is_there), dtype=scores.dtype, device=scores.device)
+        is_other = is_there * (1 - itself)
         return (scores + (is_other - 1) * 1e8).softmax(-1)
 
 

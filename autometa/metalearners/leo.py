@@ -267,5 +267,5 @@ def _correlation(decoder):
     """Mean squared deviation of the correlations of the decoder's rows from none."""
     centred = decoder - decoder.mean(1, keepdim=True)
     unit = centred / (centred.square().sum(1, keepdim=True) + 1e-12).sqrt()
-    eye = torch.eye(len(unit)).to(unit)
+    eye = torch.eye(len(unit), dtype=unit.dtype, device=unit.device)
     return (unit @ unit.T - eye).square().mean()

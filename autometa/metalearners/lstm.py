@@ -89,7 +89,7 @@ class LSTMLearner(GradientLearner):
         loss_of = self.support_loss(support, is_regression=is_regression)
         names = self.moved(is_regression)
         cell = torch.cat([weights[name].flatten() for name in names])
-        hidden = reading = torch.zeros(len(cell), self.n_hidden).to(cell)
+        hidden = reading = cell.new_zeros(len(cell), self.n_hidden)
         take, keep = torch.zeros_like(cell), torch.ones_like(cell)
         for _ in range(self.n_inner_steps):
             grads, loss = torch.func.grad_and_value(

@@ -170,7 +170,7 @@ class MetaNetworks(MetaLearner):
         n_samples = min(self.n_samples, len(rows["weight"]))
         is_there = (rows["weight"][:n_samples] > 0).unsqueeze(1)
         flat = torch.cat([grads[name].flatten(1) for name in own], dim=1)
-        hidden = cell = torch.zeros(flat.shape[1], self.n_hidden).to(flat)
+        hidden = cell = flat.new_zeros(flat.shape[1], self.n_hidden)
         for i in range(n_samples):
             seen = preprocess_gradients(flat[i])
             new_hidden, new_cell = lstm_cell(params, "sequence_learner", seen, hidden, cell)

@@ -84,8 +84,8 @@ class Reptile(GradientLearner):
         n_rows = len(support["weight"])
         if self.inner_batch is None or self.inner_batch >= n_rows:
             return support
-        start = step * self.inner_batch
-        places = [(start + i) % n_rows for i in range(self.inner_batch)]
+        start, device = step * self.inner_batch, support["weight"].device
+        places = torch.arange(start, start + self.inner_batch, device=device) % n_rows
         per_row = ("X", "weight", "target", "membership")
         return {name: t[places] if name in per_row else t for name, t in support.items()}
 

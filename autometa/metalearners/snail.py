@@ -167,7 +167,7 @@ def _attend(params, name, sequence, last, is_there, n_keys):
     )
     hidden_ones = (is_there.T - 1) * 1e9
     n_rows = len(sequence)
-    earlier = (torch.ones(n_rows, n_rows).to(sequence).tril() - 1) * 1e9
+    earlier = (sequence.new_ones(n_rows, n_rows).tril() - 1) * 1e9
     scores = query @ key.T / n_keys**0.5 + earlier + hidden_ones
     to_others = own_query @ key.T / n_keys**0.5 + hidden_ones
     to_itself = (own_query * own_key).sum(1, keepdim=True) / n_keys**0.5

@@ -52,11 +52,15 @@ class ImageEpisodes(torch.utils.data.Dataset):
             raise InvalidInputError(
                 f"Images of shape {image_shape} cannot be turned. Give rotations=False."
             )
-        scale = 255.0 if pixels.max() > 1 else 1.0
-        self._images = (pixels.reshape(-1, *image_shape) / scale).astype(np.float32)
+        self._scale = np.float32(255.0 if pixels.max() > 1 else 1.0)
+        if pixels.dtype != np.uint8:
+            pixels = pixels.astype(np.float32)
         codes = np.searchsorted(task.classes, task.y.to_numpy())
         self._rows = [np.flatnonzero(codes == code) for code in range(len(task.classes))]
         self._n_turns = 4 if rotations else 1
+        images = pixels.reshape(-1, 1, *image_shape)
+        turned = [np.rot90(images, n, axes=(2, 3)) for n in range(self._n_turns)]
+        self._images = np.ascontiguousarray(np.concatenate(turned))
         fewest = min(len(rows) for rows in self._rows)
         if n_ways > self.n_classes or n_shots + n_query > fewest:
             raise InvalidInputError(
@@ -75,28 +79,29 @@ class ImageEpisodes(torch.utils.data.Dataset):
         rng = np.random.default_rng([self.seed, number])
         drawn = [self._draw(rng) for _ in range(self.batch_size)]
         parts = []
-        for part in range(2):
-            X = np.stack([episode[part][0] for episode in drawn])
-            y = np.stack([episode[part][1] for episode in drawn])
+        for episodes in zip(*drawn, strict=True):
+            rows, y = (np.stack(found) for found in zip(*episodes, strict=True))
+            X = self._images.take(rows, axis=0) / self._scale
             parts.append(make_array_rows(X, y, n_classes=self.n_ways))
         return Episode(*parts, is_regression=False)
 
     def _draw(self, rng):
-        images = []
+        """Draw support and query, each as numbers of images and classes."""
+        found, n_images = [], len(self._images) // self._n_turns
         for code in rng.choice(self.n_classes, self.n_ways, replace=False):
-            rows = self._rows[code // self._n_turns]
-            kept = rng.permutation(rows)[: self.n_shots + self.n_query]
-            images.append(np.rot90(self._images[kept], code % self._n_turns, axes=(1, 2)))
-        images = np.stack(images)[:, :, None]  # (n_ways, n_shots + n_query, 1, height, width)
-        support, query = images[:, : self.n_shots], images[:, self.n_shots :]
-        return self._shuffle(support, rng), self._shuffle(query, rng)
-
-    def _shuffle(self, images, rng):
-        n_ways, n_each = images.shape[:2]
-        order = rng.permutation(n_ways * n_each)
-        return images.reshape(-1, *images.shape[2:])[order], np.repeat(np.arange(n_ways), n_each)[
-            order
+            code, turn = divmod(code, self._n_turns)
+            rows = rng.permutation(self._rows[code])[: self.n_shots + self.n_query]
+            found.append(rows + turn * n_images)
+        found = np.stack(found)
+        return [
+            _shuffle(part, rng) for part in (found[:, : self.n_shots], found[:, self.n_shots :])
         ]
+
+
+def _shuffle(rows, rng):
+    """Put rows (n_ways, n_each) in random order; return them and their classes."""
+    order = rng.permutation(rows.size)
+    return rows.ravel()[order], order // rows.shape[1]
 
 
 class SinusoidEpisodes(torch.utils.data.Dataset):

@@ -13,6 +13,7 @@ from autometa.exceptions import InvalidInputError
 from autometa.metatraining.checkpoint import load_checkpoint, save_checkpoint
 from autometa.metatraining.outer import OuterStep
 from autometa.metatraining.processes import Processes
+from autometa.metatraining.replay import ReplayedGradient
 from autometa.metatraining.stream import stream_batches
 
 logger = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ def meta_train(
     average = {name: param.detach().clone() for name, param in params.items()}
     outer = OuterStep(lr=meta_lr) if outer is None else outer
     optimiser = outer.make_optimiser(params.values())
-    chance = torch.Generator()
+    compute_gradient, chance = ReplayedGradient(learner, device), torch.Generator()
     if measure is None:
 
         def measure(params):
@@ -179,7 +180,7 @@ def meta_train(
         chance.manual_seed((seed * 1_000_003 + n_steps) * processes.count + processes.rank)
         episodes = learner.draw_chance(episodes, chance)
         values = {name: param.detach() for name, param in params.items()}
-        grads, loss = learner.meta_grad(values, episodes)
+        grads, loss = compute_gradient(values, episodes)
         grads = processes.mean(grads)
         for name, param in params.items():
             param.grad = grads[name]
