@@ -15,6 +15,8 @@ N_WAYS = 5
 #: Query rows of a test episode, where the schedule does not say: inputs of a sinusoid, drawings of
 #: a character.
 N_TEST_QUERY = {"sinusoid": 100, "omniglot": 15}
+#: Characters of Omniglot's validation that are trained on, so that 1,100 are, as in MAML's code.
+N_MOVED = 72
 #: Of the episodes that are tested on; those of training have other seeds.
 TEST_SEED = 1_000_003
 CURVE_SEED = 2_000_003
@@ -141,6 +143,7 @@ def few_shot(
             "n_shots": n_shots,
             "config": config,
             "seed": seed,
+            "moved characters": N_MOVED if data == "omniglot" else None,
         },
         on_progress=on_progress,
         should_stop=should_stop,
@@ -213,7 +216,8 @@ class _Episodes:
         if self.data == "sinusoid":
             return SinusoidEpisodes(**counts, seed=seed)
         n_ways = self.n_ways if split != "train" else self.protocol.n_ways or self.n_ways
-        return ImageEpisodes(read_omniglot(self.file, split), n_ways=n_ways, **counts, seed=seed)
+        task = read_omniglot(self.file, split, n_moved=N_MOVED)
+        return ImageEpisodes(task, n_ways=n_ways, **counts, seed=seed)
 
 
 def _test(learner, params, batches, n_episodes, device):

@@ -15,8 +15,9 @@ class MatchingNetwork(MetaLearner):
     """Predict the labels of the support rows that are similar by cosine.
 
     Departures from the paper: numbers, which it does not treat, are predicted by the same
-    attention; on tables similarities have a learned scale, since cosines within [-1, 1] leave
-    attention over many rows almost even. Full context embeddings read at most
+    attention; similarities have a learned scale, since cosines within [-1, 1] leave attention
+    almost even: without it Omniglot ended at 89 % (5 classes of 1 row) and, ever worse, at 57 %
+    (20 of 1), and a reproduction by others at 92.0 and 75.6 (oscarknagg/few-shot). Full context embeddings read at most
     :data:`MAX_SEQUENCE_ROWS` rows of a table, since an LSTM reads them one after the other.
 
     Parameters
@@ -45,9 +46,7 @@ class MatchingNetwork(MetaLearner):
 
     def init_params(self, seed):
         """Draw meta-parameters; a dictionary of float32 tensors on the CPU."""
-        params = self.backbone.init_params(seed)
-        if self.backbone.reads_tables:
-            params["log_scale"] = torch.tensor(2.0)
+        params = {**self.backbone.init_params(seed), "log_scale": torch.tensor(2.0)}
         if self.full_context:
             generator = torch.Generator().manual_seed(seed)
             size = self.backbone.n_features
@@ -83,8 +82,7 @@ class MatchingNetwork(MetaLearner):
             hidden = self._read_support(params, hidden, state["memory"], log_weight)
         similarity = functional.normalize(hidden, dim=-1, eps=1e-6)
         similarity = similarity @ functional.normalize(state["memory"], dim=-1, eps=1e-6).T
-        if "log_scale" in params:
-            similarity = similarity * params["log_scale"].exp()
+        similarity = similarity * params["log_scale"].exp()
         shares = (similarity + log_weight).softmax(-1) @ support["target"]
         if is_regression:
             return shares

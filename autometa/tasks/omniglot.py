@@ -12,7 +12,7 @@ SIDE = 28
 SPLITS = ("train", "val", "test")
 
 
-def read_omniglot(path, split, *, antialiased=False):
+def read_omniglot(path, split, *, n_moved=0, antialiased=False):
     """Read the characters of one part of the published split.
 
     Parameters
@@ -24,6 +24,9 @@ def read_omniglot(path, split, *, antialiased=False):
     split : {"train", "val", "test"}
         Of Vinyals et al., "Matching Networks for One Shot Learning", 2016, as published with the
         code of Snell, Swersky and Zemel: 1028, 172 and 423 characters.
+    n_moved : int
+        Characters of validation, always the same, that are trained on instead: with 72 there are
+        1100 to train on and 100 to validate on, as in MAML's code.
     antialiased : bool
         Take the images of 16 grey levels instead of the black and white ones. Published code that
         resizes the original files without converting them first, such as MAML's, used the latter.
@@ -36,13 +39,13 @@ def read_omniglot(path, split, *, antialiased=False):
     Raises
     ------
     InvalidInputError
-        Where there is no such file or split.
+        Where there is no such file or split, or not so many characters to move.
     """
     if split not in SPLITS:
         raise InvalidInputError(f"split must be one of {list(SPLITS)}, got {split!r}.")
     try:
         with np.load(path, allow_pickle=False) as file:
-            is_kept = file["vinyals_split"] == split
+            is_kept = _move(file["vinyals_split"], n_moved) == split
             if antialiased:
                 images = file["images"][is_kept]
             else:
@@ -61,5 +64,19 @@ def read_omniglot(path, split, *, antialiased=False):
         pd.DataFrame(images.reshape(-1, SIDE**2), columns=columns),
         pd.Series(np.repeat(names, n_drawings)),
         "multiclass" if len(names) > 2 else "binary",
-        provenance={"source": "omniglot", "split": split, "antialiased": antialiased},
+        provenance={
+            "source": "omniglot",
+            "split": split,
+            "n_moved": n_moved,
+            "antialiased": antialiased,
+        },
     )
+
+
+def _move(splits, n_moved):
+    """Give some characters of validation to training."""
+    places = np.flatnonzero(splits == "val")
+    if not 0 <= n_moved <= len(places):
+        raise InvalidInputError(f"n_moved must be 0 to {len(places)}, got {n_moved}.")
+    moved = np.random.default_rng(0).permutation(places)[:n_moved]
+    return np.where(np.isin(np.arange(len(splits)), moved), "train", splits)

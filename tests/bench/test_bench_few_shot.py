@@ -36,6 +36,11 @@ def omniglot_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def few_characters(monkeypatch):
+    monkeypatch.setattr(importlib.import_module("autometa.bench.few_shot"), "N_MOVED", 1)
+
+
 @pytest.mark.parametrize("learner", NAMES)
 def test_every_learner_runs_on_sinusoids(learner):
     found = few_shot(learner, "sinusoid", n_iterations=2, n_test_episodes=10)

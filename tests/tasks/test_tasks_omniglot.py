@@ -17,7 +17,7 @@ def omniglot_file(tmp_path):
         images_nn_packed=np.packbits(bits, axis=-1),
         alphabet=np.array(["A", "A", "B", "B"]),
         character=np.array(["1", "2", "1", "2"]),
-        vinyals_split=np.array(["train", "train", "test", "test"]),
+        vinyals_split=np.array(["train", "val", "test", "test"]),
     )
     return path, bits
 
@@ -33,6 +33,17 @@ def test_a_part_of_omniglot_is_a_task_whose_columns_are_pixels(omniglot_file, an
     assert task.y.tolist() == ["B/1", "B/1", "B/2", "B/2"]
     expected = bits[2:].reshape(4, 784) * (255 if antialiased else 1)
     assert (task.X.to_numpy() == expected).all()
+
+
+def test_characters_of_validation_can_be_trained_on(omniglot_file):
+    path, _ = omniglot_file
+
+    task = read_omniglot(path, "train", n_moved=1)
+
+    assert task.classes.tolist() == ["A/1", "A/2"]
+    assert task.provenance["n_moved"] == 1
+    with pytest.raises(InvalidInputError, match="n_moved must be 0 to 1, got 2"):
+        read_omniglot(path, "test", n_moved=2)
 
 
 def test_a_missing_file_and_an_unknown_part_are_refused(omniglot_file, tmp_path):
