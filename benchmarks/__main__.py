@@ -553,6 +553,33 @@ def training_speed(
     show("training_speed", figures, command.print_figures, as_json=as_json, record=record)
 
 
+@app.command("lent_gpu")
+def lent_gpu(
+    file: Annotated[Path, typer.Option(help="Omniglot's images.")],
+    results: Annotated[Path, typer.Option(help="Folder to bring back.")],
+    corpus: Annotated[Path | None, typer.Option(help="Tables to train on too.")] = None,
+    minutes: Annotated[float, typer.Option(help="Until the last process ends.")] = 9.0,
+    at_once: Annotated[int, typer.Option(help="Processes.")] = 8,
+    device: str = "cuda",
+    names: Annotated[str, typer.Option(help="Of the trainings, by commas; empty: all.")] = "",
+    record: Record = None,
+    as_json: AsJson = False,
+):
+    """Few-shot schedules and a training on tables, in the minutes that a GPU is lent for."""
+    from benchmarks import lent_gpu as command
+
+    figures = command.main(
+        results,
+        file=file,
+        corpus=corpus,
+        minutes=minutes,
+        n_at_once=at_once,
+        device=device,
+        names=[name for name in names.split(",") if name] or None,
+    )
+    show("lent_gpu", figures, command.print_figures, as_json=as_json, record=record)
+
+
 def _print_few_shot(figures):
     import pandas as pd
 

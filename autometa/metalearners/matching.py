@@ -17,8 +17,9 @@ class MatchingNetwork(MetaLearner):
     Departures from the paper: numbers, which it does not treat, are predicted by the same
     attention; similarities have a learned scale, since cosines within [-1, 1] leave attention
     almost even: without it Omniglot ended at 89 % (5 classes of 1 row) and, ever worse, at 57 %
-    (20 of 1), and a reproduction by others at 92.0 and 75.6 (oscarknagg/few-shot). Full context embeddings read at most
-    :data:`MAX_SEQUENCE_ROWS` rows of a table, since an LSTM reads them one after the other.
+    (20 of 1), and a reproduction by others at 92.0 and 75.6 (oscarknagg/few-shot). Full context
+    embeddings read at most :data:`MAX_SEQUENCE_ROWS` rows of a table, since an LSTM reads them one
+    after the other.
 
     Parameters
     ----------
