@@ -14,6 +14,8 @@ from autometa.exceptions import InvalidInputError
 GRACE_S = 1.0
 #: Better than this relative to the constant prediction's distance to the best, or it is a tie.
 TIE = 1e-6
+#: Scores that agree in so many digits of the largest share a rank.
+SAME_DIGITS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,6 +285,9 @@ def _pivot(runs, column):
 
 
 def _rank(scores):
+    """Rank methods; scores that differ by what rounding leaves share a rank."""
+    largest = scores.abs().max(axis=1)
+    scores = scores.div(largest.where(largest > 0, 1.0), axis=0).round(SAME_DIGITS)
     return scores.fillna(-np.inf).rank(axis=1, ascending=False)
 
 

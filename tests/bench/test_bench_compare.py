@@ -30,6 +30,12 @@ def test_failures_share_the_worst_rank(make_runs):
     assert compare_runs(make_runs(scores)).ranks.loc["t"].to_dict() == {"a": 1, "b": 2.5, "c": 2.5}
 
 
+def test_what_rounding_leaves_makes_no_rank(make_runs):
+    runs = make_runs({"a": {"t": 0.1 + 0.2}, "b": {"t": 0.3}, "c": {"t": 0.3 - 1e-9}})
+
+    assert compare_runs(runs).ranks.loc["t"].to_dict() == {"a": 1.5, "b": 1.5, "c": 3}
+
+
 def test_normalised_scores_go_from_a_constant_prediction_to_the_best(make_runs):
     normalised = compare_runs(make_runs(SCORES)).normalised
 
