@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
+from autometa._device import exact_convolutions
 from autometa.bench import find_protocol
 from autometa.metalearners import METALEARNERS
 from autometa.metatraining import ImageEpisodes, SinusoidEpisodes
@@ -20,6 +21,7 @@ from autometa.metatraining.replay import ReplayedGradient
 from autometa.tasks import read_omniglot
 
 
+@exact_convolutions()
 def main(*, file=None, networks=("mlp",), seconds=5.0, repeats=3, n_threads=1, device="cpu"):
     """Measure both ways on the same episodes, alternating; both give the same meta-gradient.
 
@@ -37,11 +39,11 @@ def main(*, file=None, networks=("mlp",), seconds=5.0, repeats=3, n_threads=1, d
             params = {n: p.to(device) for n, p in learner.init_params(0).items()}
             batch = _to(episodes[0], device)
             ways = {"batched": ReplayedGradient(learner, device), "loop": _looped(learner)}
-            grads = {way: compute(params, batch)[0] for way, compute in ways.items()}
             rates = {way: [] for way in ways}
             for _ in range(repeats):
                 for way, compute in ways.items():
                     rates[way].append(_rate(compute, params, batch, seconds / repeats, device))
+            grads = {way: compute(params, batch)[0] for way, compute in ways.items()}
             best = {way: max(found) * episodes.batch_size for way, found in rates.items()}
             rows.append(
                 {

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from autometa.metatraining.checkpoint import load_checkpoint
+
 #: Seconds of a process beside its training: imports, reading, the test.
 OTHER_S = 15.0
 #: Learners by how long they need against the others.
@@ -73,7 +75,8 @@ def main(results, *, file, corpus=None, minutes=9.0, n_at_once=8, device="cuda",
     corpus : path, optional
         Tables to train on; None leaves them out.
     minutes : float
-        Until the last process ends.
+        Until the last process ends, one way or the other. Those that were begun before and not
+        ended go on from their checkpoints, for as long again.
     n_at_once : int
         Processes.
     device : str
@@ -88,36 +91,43 @@ def main(results, *, file, corpus=None, minutes=9.0, n_at_once=8, device="cuda",
     """
     results = Path(results)
     results.mkdir(parents=True, exist_ok=True)
-    chosen = [one for one in plan(file, corpus, results) if names is None or one.name in names]
-    waiting = [one for one in chosen if not _is_done(one, results)]
+    known = {one.name: one for one in plan(file, corpus, results)}
+    if unknown := sorted({*(names or ())} - {*known}):
+        raise ValueError(f"Unknown trainings {unknown}; there are {[*known]}.")
+    chosen = [one for name, one in known.items() if names is None or name in names]
+    states = {one.name: "done" if _is_done(one, results) else "not begun" for one in chosen}
+    waiting = [one for one in chosen if states[one.name] == "not begun"]
     end = time.monotonic() + 60 * minutes
-    total = sum(one.weight for one in waiting)
     trained_s = 60 * minutes * n_at_once - OTHER_S * len(waiting)
-    running, states = {}, {}
-    while waiting or running:
-        for name, process in list(running.items()):
-            if process.poll() is not None:
-                states[name] = "failed" if process.returncode else "done"
-                del running[name]
-        left_s = end - time.monotonic()
-        if left_s < OTHER_S:
-            waiting = []
-        if left_s < 0:
-            for name, process in running.items():
-                process.kill()
-                process.wait()
-                states[name] = "ended"
-            running = {}
-        while waiting and len(running) < n_at_once:
-            one = waiting.pop(0)
-            seconds = min(max(trained_s * one.weight / total, 1.0), left_s - OTHER_S)
-            running[one.name] = _start(one, seconds, device, results)
-        time.sleep(0.2)
+    unit_s = trained_s / max(1, sum(one.weight for one in waiting))
+    if unit_s < OTHER_S:
+        raise ValueError(
+            f"{minutes} minutes leave {len(waiting)} trainings less than {OTHER_S:.0f} seconds "
+            "each. Give them more, or name some of the trainings."
+        )
+    running = {}
+    try:
+        while (waiting or running) and time.monotonic() < end:
+            for name, process in list(running.items()):
+                if process.poll() is not None:
+                    states[name] = "failed" if process.returncode else "done"
+                    del running[name]
+            while waiting and len(running) < n_at_once:
+                one, left_s = waiting.pop(0), end - time.monotonic() - OTHER_S
+                seconds = min(one.weight * unit_s, left_s)
+                if seconds > one.weight * unit_s / 2:  # less would count as done
+                    running[one.name] = _start(one, seconds, device, results)
+            time.sleep(0.2)
+    finally:
+        for name, process in running.items():
+            process.kill()
+            process.wait()
+            states[name] = "ended"
     return {
         "device": device,
         "n_at_once": n_at_once,
         "rows": [
-            {"training": one.name, "state": states.get(one.name), **_read(one, results)}
+            {"training": one.name, "state": states[one.name], **_read(one, results)}
             for one in chosen
         ],
     }
@@ -154,6 +164,8 @@ def _flat(options):
 
 
 def _start(one, seconds, device, results):
+    before = load_checkpoint(Path(one.arguments[one.arguments.index("--resume") + 1]))
+    seconds += before[1]["elapsed_s"] if before else 0.0
     command = [sys.executable, "-m", "autometa", *one.arguments]
     command += ["--hours", str(seconds / 3600), "--device", device]
     with (

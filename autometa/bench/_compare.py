@@ -14,7 +14,7 @@ from autometa.exceptions import InvalidInputError
 GRACE_S = 1.0
 #: Better than this relative to the constant prediction's distance to the best, or it is a tie.
 TIE = 1e-6
-#: Scores that agree in so many digits of the largest share a rank.
+#: Scores that agree in so many digits of the usual one share a rank.
 SAME_DIGITS = 12
 
 
@@ -286,8 +286,8 @@ def _pivot(runs, column):
 
 def _rank(scores):
     """Rank methods; scores that differ by what rounding leaves share a rank."""
-    largest = scores.abs().max(axis=1)
-    scores = scores.div(largest.where(largest > 0, 1.0), axis=0).round(SAME_DIGITS)
+    usual = scores.abs().median(axis=1)
+    scores = scores.div(usual.where(usual > 0, 1.0), axis=0).round(SAME_DIGITS)
     return scores.fillna(-np.inf).rank(axis=1, ascending=False)
 
 

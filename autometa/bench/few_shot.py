@@ -1,11 +1,11 @@
 """Meta-learners on the data of their papers: Omniglot and sinusoids, by schedules."""
 
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from autometa._device import exact_convolutions
 from autometa.bench._few_shot_protocols import find_protocol, find_published
 from autometa.exceptions import InvalidInputError
 
@@ -23,20 +23,7 @@ TEST_SEED = 1_000_003
 CURVE_SEED = 2_000_003
 
 
-@contextmanager
-def _exact_convolutions():
-    """Let a GPU convolve in float32: in TF32 MAML's meta-gradient is 16 % off."""
-    import torch
-
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
-
-
-@_exact_convolutions()
+@exact_convolutions()
 def few_shot(
     learner,
     data,

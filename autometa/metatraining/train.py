@@ -136,6 +136,11 @@ def meta_train(
     if resumed is not None:
         tensors, progress = resumed
         _check_description(progress.get("description"), description, folder)
+        if lacking := [name for name in params if f"params.{name}" not in tensors]:
+            raise InvalidInputError(
+                f"The checkpoint in {folder} lacks {lacking[0]}: another version of autometa wrote "
+                "it. Go on with that one, or name another folder."
+            )
         _restore(tensors, params, average, optimiser)
         logger.info("resumed after %d steps", progress["n_steps"])
     if description is not None:

@@ -45,18 +45,18 @@ def read_omniglot(path, split, *, n_moved=0, antialiased=False):
         raise InvalidInputError(f"split must be one of {list(SPLITS)}, got {split!r}.")
     try:
         with np.load(path, allow_pickle=False) as file:
-            is_kept = _move(file["vinyals_split"], n_moved) == split
-            if antialiased:
-                images = file["images"][is_kept]
-            else:
-                packed = file["images_nn_packed"][is_kept]
-                images = np.unpackbits(packed, axis=-1)
-            names = np.char.add(np.char.add(file["alphabet"], "/"), file["character"])[is_kept]
+            images = file["images" if antialiased else "images_nn_packed"]
+            names = np.char.add(np.char.add(file["alphabet"], "/"), file["character"])
+            splits = file["vinyals_split"]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InvalidInputError(
             f"{path} is no readable Omniglot file ({error}). It must be an .npz with images, "
             "images_nn_packed, alphabet, character and vinyals_split."
         ) from error
+    is_kept = _move(splits, n_moved) == split
+    images, names = images[is_kept], names[is_kept]
+    if not antialiased:
+        images = np.unpackbits(images, axis=-1)
     n_drawings = images.shape[1]
     columns = [f"pixel{i}" for i in range(SIDE**2)]
     return Task(

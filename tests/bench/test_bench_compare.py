@@ -31,9 +31,10 @@ def test_failures_share_the_worst_rank(make_runs):
 
 
 def test_what_rounding_leaves_makes_no_rank(make_runs):
-    runs = make_runs({"a": {"t": 0.1 + 0.2}, "b": {"t": 0.3}, "c": {"t": 0.3 - 1e-9}})
+    scores = {"a": 0.1 + 0.2, "b": 0.3, "c": 0.3 - 1e-9, "diverged": -1e13}
+    runs = make_runs({method: {"t": score} for method, score in scores.items()})
 
-    assert compare_runs(runs).ranks.loc["t"].to_dict() == {"a": 1.5, "b": 1.5, "c": 3}
+    assert [*compare_runs(runs).ranks.loc["t"][[*scores]]] == [1.5, 1.5, 3, 4]
 
 
 def test_normalised_scores_go_from_a_constant_prediction_to_the_best(make_runs):

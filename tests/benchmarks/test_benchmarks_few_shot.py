@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from benchmarks import lent_gpu
@@ -57,32 +58,52 @@ def test_a_lent_gpu_gets_every_learner_and_size_once():
     assert len(names) == len({*names})
 
 
-def test_trainings_go_on_from_what_is_there_and_tell_what_failed(tmp_path, monkeypatch):
-    sinusoid = ("bench", "few-shot", "--data", "sinusoid", "--iterations", "2", "--episodes", "2")
+@pytest.fixture
+def make_training(tmp_path):
+    def make(name, *more):
+        arguments = ("bench", "few-shot", "--data", "sinusoid", "--episodes", "2", "--json")
+        resumed = ("--resume", str(tmp_path / name))
+        return lent_gpu.Training(name, (*arguments, *resumed, *more), 1)
+
+    return make
+
+
+def test_trainings_tell_what_became_of_them(tmp_path, monkeypatch, make_training):
     trainings = [
-        lent_gpu.Training("good", (*sinusoid, "--json"), 1),
-        lent_gpu.Training("bad", (*sinusoid, "--learner", "none"), 1),
-        lent_gpu.Training("late", (*sinusoid, "--json"), 1),
+        make_training("before"),
+        make_training("good", "--iterations", "2"),
+        make_training("bad", "--learner", "none"),
     ]
-    (tmp_path / "late.json").write_text(
-        json.dumps(
-            {
-                "mse": 0.5,
-                "ci95": 0.5,
-                "iterations": 9,
-                "scheduled_iterations": 10,
-                "seconds": 1.0,
-                "published": {"mse": 1.13},
-            }
-        )
-    )
+    reached = {"mse": 0.5, "ci95": 0.1, "iterations": 9, "scheduled_iterations": 10}
+    found = {**reached, "seconds": 1.0, "published": {"mse": 1.13}}
+    (tmp_path / "before.json").write_text(json.dumps(found))
     monkeypatch.setattr(lent_gpu, "plan", lambda *folders: trainings)
     monkeypatch.setattr(lent_gpu, "FIGURE", "mse")
 
     found = lent_gpu.main(tmp_path, file=None, minutes=2.0, n_at_once=2, device="cpu")
 
-    good, bad, late = found["rows"]
-    assert (good["state"], bad["state"], late["state"]) == ("done", "failed", None)
-    assert good["iterations"] == 2 and good["published"] == 1.13
+    before, good, bad = found["rows"]
+    assert (before["state"], good["state"], bad["state"]) == ("done", "done", "failed")
+    assert (before["iterations"], good["iterations"]) == (9, 2)
+    assert good["published"] == 1.13
     assert "learner" in (tmp_path / "bad.log").read_text()
     lent_gpu.print_figures(found)
+
+
+def test_what_has_not_ended_in_time_goes_on_later(tmp_path, monkeypatch, make_training):
+    training = make_training("long", "--checkpoint-every", "0.1")
+    monkeypatch.setattr(lent_gpu, "plan", lambda *folders: [training])
+    monkeypatch.setattr(lent_gpu, "OTHER_S", 0.1)  # so that its start takes all the time there is
+
+    found = lent_gpu.main(tmp_path, file=None, minutes=0.02, n_at_once=1, device="cpu")
+
+    assert [row["state"] for row in found["rows"]] == ["ended"]
+    assert not lent_gpu._is_done(training, tmp_path)
+
+
+def test_too_little_time_and_unknown_trainings_are_refused(tmp_path):
+    options = {"file": tmp_path / "omniglot.npz"}
+    with pytest.raises(ValueError, match="Give them more, or name some"):
+        lent_gpu.main(tmp_path, minutes=1.0, **options)
+    with pytest.raises(ValueError, match="Unknown trainings .*maml-5-1"):
+        lent_gpu.main(tmp_path, names=["maml-5-9"], **options)

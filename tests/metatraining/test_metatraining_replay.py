@@ -1,5 +1,7 @@
 """Meta-gradients that are recorded on a GPU and replayed; what needs none is tested without."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,14 +14,15 @@ from autometa.metatraining import ImageEpisodes, replay
 from autometa.metatraining.replay import ReplayedGradient
 from autometa.tasks import Task
 
+PARAMS = {"weight": torch.zeros(1)}
 PER_LEARNER = pytest.mark.parametrize("name", sorted({*METALEARNERS} - {"random_weights"}))
 
 
 class Counting:
     """A learner whose meta-gradient tells how many rows there are."""
 
-    def __init__(self):
-        self.n_computed = 0
+    def __init__(self, reads_tables=False):
+        self.n_computed, self.backbone = 0, SimpleNamespace(reads_tables=reads_tables)
 
     def meta_grad(self, params, episodes):
         self.n_computed += 1
@@ -36,7 +39,7 @@ def recorded(monkeypatch):
     found = []
 
     class Recording:
-        def __init__(self, learner, params, episodes):
+        def __init__(self, learner, params, episodes, device):
             found.append(len(episodes.support["X"]))
 
         def replay(self, episodes):
@@ -46,18 +49,25 @@ def recorded(monkeypatch):
     return found
 
 
-def test_nothing_is_recorded_on_a_cpu(recorded):
-    learner = Counting()
-    compute = ReplayedGradient(learner, "cpu")
+@pytest.fixture(autouse=True)
+def any_device(request, monkeypatch):
+    if "gpu" not in request.keywords:
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda device: "current")
+
+
+@pytest.mark.parametrize(("device", "reads_tables"), [("cpu", False), ("cuda", True)])
+def test_nothing_is_recorded_on_a_cpu_and_of_tables(recorded, device, reads_tables):
+    learner = Counting(reads_tables)
+    compute = ReplayedGradient(learner, device)
     for _ in range(9):
-        compute({}, make_episodes(3))
+        compute(PARAMS, make_episodes(3))
     assert (learner.n_computed, recorded) == (9, [])
 
 
 def test_shapes_are_recorded_once_they_came_again(recorded):
     learner = Counting()
     compute = ReplayedGradient(learner, "cuda:0")
-    found = [int(compute({}, make_episodes(n_rows))[0]["n"]) for n_rows in (3, 3, 3, 3, 5, 3)]
+    found = [int(compute(PARAMS, make_episodes(n_rows))[0]["n"]) for n_rows in (3, 3, 3, 3, 5, 3)]
     assert replay.MET_BEFORE == 3
     assert found == [3, 3, 3, -3, 5, -3]
     assert (learner.n_computed, recorded) == (4, [3])
@@ -67,23 +77,26 @@ def test_only_so_many_shapes_are_recorded(recorded):
     compute = ReplayedGradient(Counting(), "cuda")
     for n_rows in range(1, 9):
         for _ in range(6):
-            compute({}, make_episodes(n_rows))
+            compute(PARAMS, make_episodes(n_rows))
     assert recorded == [*range(1, replay.MOST_RECORDINGS + 1)]
 
 
-def test_what_cannot_be_recorded_is_computed(monkeypatch, caplog):
+def test_what_cannot_be_recorded_is_computed(recorded, monkeypatch):
+    learner, streams = Counting(), []
+    compute = ReplayedGradient(learner, "cuda")
+    for _ in range(4):
+        compute(PARAMS, make_episodes(3))
+
     def fail(*args):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(replay, "_Recording", fail)
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    learner = Counting()
-    compute = ReplayedGradient(learner, "cuda")
-    with caplog.at_level("INFO", logger="autometa"):
-        found = [int(compute({}, make_episodes(3))[0]["n"]) for _ in range(8)]
-    assert found == [3] * 8
-    assert len(caplog.records) == 1
-    assert "operation not permitted" in caplog.text
+    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
+    with pytest.warns(UserWarning, match="anew instead of being replayed: operation not permitted"):
+        found = [int(compute(PARAMS, make_episodes(5))[0]["n"]) for _ in range(8)]
+
+    assert found == [5] * 8 and streams == ["current"]
+    assert int(compute(PARAMS, make_episodes(3))[0]["n"]) == 3  # what was recorded is given up too
 
 
 @pytest.mark.gpu

@@ -149,6 +149,13 @@ def test_a_finished_training_resumes_without_a_step(make_learner, tmp_path):
     assert len(progress["curve"]) == 1
 
 
+def test_a_checkpoint_without_a_parameter_is_refused(make_learner, tmp_path):
+    save_checkpoint(tmp_path, {"params.other": torch.ones(2)}, {"n_steps": 3, "elapsed_s": 1.0})
+
+    with pytest.raises(InvalidInputError, match="lacks .* another version of autometa wrote it"):
+        train(make_learner(), folder=tmp_path)
+
+
 def test_partial_checkpoints_are_ignored(tmp_path):
     save_checkpoint(tmp_path, {"a": torch.ones(2)}, {"n_steps": 3})
     (tmp_path / "checkpoint.partial").mkdir()

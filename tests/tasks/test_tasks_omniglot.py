@@ -42,7 +42,7 @@ def test_characters_of_validation_can_be_trained_on(omniglot_file):
 
     assert task.classes.tolist() == ["A/1", "A/2"]
     assert task.provenance["n_moved"] == 1
-    with pytest.raises(InvalidInputError, match="n_moved must be 0 to 1, got 2"):
+    with pytest.raises(InvalidInputError, match="^n_moved must be 0 to 1, got 2"):
         read_omniglot(path, "test", n_moved=2)
 
 
