@@ -20,6 +20,8 @@ class Protocol:
         Arguments that differ at the test.
     network : dict
         Arguments of the network beside its kind and sizes.
+    perceptron : dict
+        Those of a perceptron in its place.
     n_ways, n_shots, n_query : int or None
         Of training episodes; None is that of the test.
     n_test_query : int or None
@@ -40,6 +42,7 @@ class Protocol:
     learner: dict = field(default_factory=dict)
     test: dict = field(default_factory=dict)
     network: dict = field(default_factory=dict)
+    perceptron: dict = field(default_factory=dict)
     n_ways: int | None = None
     n_shots: int | None = None
     n_query: int | None = None
@@ -121,7 +124,7 @@ def find_protocol(learner, data, *, n_ways=5, n_shots=1):
     Examples
     --------
     >>> find_protocol("maml", "omniglot", n_ways=5, n_shots=1).learner["step_size"]
-    0.4
+    2.0
     """
     makers = {"omniglot": _omniglot, "sinusoid": _sinusoid}
     if data not in makers:
@@ -203,7 +206,9 @@ def _sinusoid(n_ways, n_shots):
 
 def _omniglot(n_ways, n_shots):
     is_large = n_ways > 5
-    step = {"n_inner_steps": 5 if is_large else 1, "step_size": 0.1 if is_large else 0.4}
+    # The loss that MAML's code descends is the sum over classes, ours the mean over rows.
+    step_size = n_ways * (0.1 if is_large else 0.4)
+    step = {"n_inner_steps": 5 if is_large else 1, "step_size": step_size}
     maml = Protocol(
         MAML_PAPER,
         is_published=True,
@@ -211,7 +216,8 @@ def _omniglot(n_ways, n_shots):
         batch_size=16 if is_large else 32,
         n_query=n_shots,
         n_test_query=n_shots,
-        network={"init_std": 0.01, "shared_shift": True},
+        network={"init_std": 1.0, "shared_shift": True},  # of the head
+        perceptron={"init_std": 0.01, "shared_shift": True},
         learner=step,
         test={"n_inner_steps": 5 if is_large else 3},
     )

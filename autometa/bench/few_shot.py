@@ -100,8 +100,6 @@ def few_shot(
         n_shots = 5 if data == "sinusoid" else 1
     protocol = find_protocol(learner, data, n_ways=n_ways, n_shots=n_shots)
     config = {"network": _network(data, network, protocol, n_ways), **protocol.learner}
-    if config["network"]["kind"] == "mlp":
-        config["network"].pop("pooling", None)
     if not METALEARNERS[learner]().needs_head:
         config["network"].pop("n_slots")
     trained = METALEARNERS[learner](**config)
@@ -190,7 +188,8 @@ def _network(data, kind, protocol, n_ways):
     kinds = ("mlp", "convolutional")
     if kind not in (None, *kinds):
         raise InvalidInputError(f"network must be one of {list(kinds)}, got {kind!r}.")
-    return {"kind": kind or "convolutional", "n_slots": n_ways, **protocol.network}
+    own = protocol.perceptron if kind == "mlp" else protocol.network
+    return {"kind": kind or "convolutional", "n_slots": n_ways, **own}
 
 
 class _Episodes:

@@ -18,7 +18,8 @@ class Convolutional(PlainNetwork):
         do; else by a stride of 2, as MAML does on Omniglot.
     n_slots, head, norm, transductive, init_std, shared_shift
         See :class:`~autometa.networks._plain.PlainNetwork`. Convolutions have no bias of their
-        own where normalisation would take it away.
+        own where normalisation would take it away. ``init_std`` is that of the head; with it they
+        are drawn as Glorot and Bengio do, both as in MAML's code.
 
     Notes
     -----
@@ -70,7 +71,9 @@ class Convolutional(PlainNetwork):
     def _init_layers(self, generator):
         params, n_in = {}, self.n_channels
         for i in range(self.n_blocks):
-            params[f"block{i}"] = uniform(generator, self.n_filters, n_in, 3, 3, fan_in=9 * n_in)
+            # Glorot and Bengio's draw, or torch's
+            fan_in = 9 * n_in if self.init_std is None else 1.5 * (n_in + self.n_filters)
+            params[f"block{i}"] = uniform(generator, self.n_filters, n_in, 3, 3, fan_in=fan_in)
             if not self.norm:
                 params[f"block{i}_bias"] = uniform(generator, self.n_filters, fan_in=9 * n_in)
             params |= self._norm_params(f"block{i}", self.n_filters)

@@ -61,8 +61,10 @@ def make_schedules_small(monkeypatch):
         def find_small(*arguments, **options):
             protocol = find_protocol(*arguments, **options)
             test = {name: 2 if name == "n_inner_steps" else v for name, v in protocol.test.items()}
-            network = {**protocol.network, **sizes}
-            return replace(protocol, batch_size=2, n_ways=None, network=network, test=test)
+            kinds = {
+                name: {**getattr(protocol, name), **sizes} for name in ("network", "perceptron")
+            }
+            return replace(protocol, batch_size=2, n_ways=None, test=test, **kinds)
 
         monkeypatch.setattr(module, "find_protocol", find_small)
 
