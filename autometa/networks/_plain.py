@@ -22,9 +22,9 @@ class PlainNetwork:
     norm : bool
         Batch normalisation by the statistics of the rows at hand, each by its weight; none are
         kept between calls.
-    transductive : bool
-        Whether rows to predict are normalised together, as published for MAML. False normalises
-        each together with the labelled rows.
+    transductive : bool or "joint"
+        Whether rows to predict are normalised together, as published for MAML; "joint" together
+        with the labelled rows, as in Reptile's code; False each with the labelled rows.
     init_std : float, default=None
         Standard deviation of the first values of matrices, which are normal and cut at two of
         them; None draws them as torch does, by the number of inputs. Below a normalisation it says
@@ -121,8 +121,11 @@ class PlainNetwork:
         -------
         Tensor of shape (n_rows, n_features)
         """
+        weight = rows.get("weight", rows["X"].new_ones(len(rows["X"])))
+        if self.transductive == "joint" and context is not None and self.norm:
+            X, weight = torch.cat([context["X"], rows["X"]]), torch.cat([context["weight"], weight])
+            return self._features(weights, X, weight, fast)[len(context["X"]) :]
         if context is None or self.transductive or not self.norm:
-            weight = rows.get("weight", rows["X"].new_ones(len(rows["X"])))
             return self._features(weights, rows["X"], weight, fast)
 
         def embed_one(row):

@@ -16,15 +16,16 @@ class Convolutional(PlainNetwork):
     pooling : bool
         Halve the image by 2x2 max-pooling after every block, as Vinyals et al. and Snell et al.
         do; else by a stride of 2, as MAML does on Omniglot.
+    averaged : bool
+        Whether what strides leave of the image is averaged, as MAML's code does on Omniglot; else
+        every position has features, as in Reptile's.
     n_slots, head, norm, transductive, init_std, shared_shift
         See :class:`~autometa.networks._plain.PlainNetwork`. Convolutions have no bias of their
-        own where normalisation would take it away. ``init_std`` is that of the head; with it they
-        are drawn as Glorot and Bengio do, both as in MAML's code.
+        own where normalisation would take it away. ``init_std`` is that of the head.
 
     Notes
     -----
-    With strides what remains of the image is averaged, as MAML's code does on Omniglot; with
-    pooling 28x28 images end as one position.
+    With pooling 28x28 images end as one position.
 
     References
     ----------
@@ -44,6 +45,7 @@ class Convolutional(PlainNetwork):
         n_channels=1,
         image_size=28,
         pooling=False,
+        averaged=True,
         n_slots=5,
         head="slots",
         norm=True,
@@ -52,13 +54,13 @@ class Convolutional(PlainNetwork):
         shared_shift=False,
     ):
         self.n_filters, self.n_blocks, self.n_channels = n_filters, n_blocks, n_channels
-        self.pooling = pooling
+        self.pooling, self.averaged = pooling, averaged and not pooling
         size = image_size
         for _ in range(n_blocks):
             size = size // 2 if pooling else -(-size // 2)
         if size < 1:
             raise ValueError(f"{n_blocks} blocks leave nothing of an image of size {image_size}")
-        self.n_features = n_filters * size**2 if pooling else n_filters
+        self.n_features = n_filters if self.averaged else n_filters * size**2
         super().__init__(
             n_slots=n_slots,
             head=head,
@@ -71,9 +73,7 @@ class Convolutional(PlainNetwork):
     def _init_layers(self, generator):
         params, n_in = {}, self.n_channels
         for i in range(self.n_blocks):
-            # Glorot and Bengio's draw, or torch's
-            fan_in = 9 * n_in if self.init_std is None else 1.5 * (n_in + self.n_filters)
-            params[f"block{i}"] = uniform(generator, self.n_filters, n_in, 3, 3, fan_in=fan_in)
+            params[f"block{i}"] = uniform(generator, self.n_filters, n_in, 3, 3, fan_in=9 * n_in)
             if not self.norm:
                 params[f"block{i}_bias"] = uniform(generator, self.n_filters, fan_in=9 * n_in)
             params |= self._norm_params(f"block{i}", self.n_filters)
@@ -93,4 +93,4 @@ class Convolutional(PlainNetwork):
         return functional.max_pool2d(hidden, 2) if self.pooling else hidden
 
     def _end(self, hidden):
-        return hidden.flatten(1) if self.pooling else hidden.mean((2, 3))
+        return hidden.mean((2, 3)) if self.averaged else hidden.flatten(1)

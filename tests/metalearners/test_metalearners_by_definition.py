@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from autometa.episodes import Episode, pool_rows, stack_episodes
+from autometa.exceptions import InvalidInputError
 from autometa.metalearners import (
     ANIL,
     LEO,
@@ -169,6 +170,29 @@ def test_reptile_points_from_trained_weights_to_the_first_ones(start, optimiser,
         expected = params[name] - trained[name].detach()
         # columns of slots that no class has do not move
         torch.testing.assert_close(grad, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_reptile_carries_adams_moments_on_as_one_optimiser_would(start, make_any_episode):
+    learner, params, episode = start(Reptile, n_inner_steps=3, step_size=0.02, carries_moments=True)
+    weights = leaves({name: params[name] for name in learner.adapted})
+    optimiser = torch.optim.Adam(weights.values(), lr=0.02, betas=(0.0, 0.999))
+    for seed in range(3):
+        episode = make_any_episode("mlp", seed=seed, n_shots=2)
+        grads, _ = meta_grad(learner, params, episode)
+        params = {name: param - grads[name] for name, param in params.items()}  # a whole step
+        rows = pool_rows(episode.support, episode.query)
+        for _ in range(3):
+            optimiser.zero_grad()
+            loss_of(weights, rows).backward()
+            optimiser.step()
+
+    for name, weight in weights.items():
+        torch.testing.assert_close(params[name], weight.detach(), rtol=1e-6, atol=1e-9)
+
+
+def test_reptile_carries_no_moments_of_proposed_weights():
+    with pytest.raises(InvalidInputError, match="needs one set of weights for all tasks"):
+        Reptile(carries_moments=True)
 
 
 def test_reptile_pulls_the_direction_back_through_what_proposes_weights(

@@ -35,9 +35,10 @@ def test_the_perceptron_is_that_of_torchs_layers():
     torch.testing.assert_close(found, expected)
 
 
-@pytest.mark.parametrize("pooling", [True, False])
-def test_the_convolutional_network_is_that_of_torchs_layers(pooling):
-    network = Convolutional(n_filters=5, n_blocks=2, image_size=8, pooling=pooling)
+@pytest.mark.parametrize(("pooling", "averaged"), [(True, True), (False, True), (False, False)])
+def test_the_convolutional_network_is_that_of_torchs_layers(pooling, averaged):
+    sizes = {"n_filters": 5, "n_blocks": 2, "image_size": 8}
+    network = Convolutional(**sizes, pooling=pooling, averaged=averaged)
     rows, weights = rows_of(), network.init_params(0)
 
     found = network.embed(weights, rows)
@@ -48,7 +49,8 @@ def test_the_convolutional_network_is_that_of_torchs_layers(pooling):
         expected = functional.conv2d(expected, weights[name], stride=stride, padding=1)
         expected = batch_norm(expected, weights, name).relu()
         expected = functional.max_pool2d(expected, 2) if pooling else expected
-    expected = expected.flatten(1) if pooling else expected.mean((2, 3))
+    is_averaged = averaged and not pooling
+    expected = expected.mean((2, 3)) if is_averaged else expected.flatten(1)
     torch.testing.assert_close(found, expected)
     assert found.shape == (7, network.n_features)
 
@@ -102,6 +104,17 @@ def test_a_row_of_weight_2_counts_as_two_rows(make):
     found = network.embed(weights, weighted)
 
     torch.testing.assert_close(found, network.embed(weights, twice)[:4], rtol=1e-4, atol=1e-5)
+
+
+def test_rows_to_predict_can_be_normalised_together_with_the_labelled_ones():
+    network = MLP(n_inputs=64, hidden=(6, 5), transductive="joint")
+    support, query = rows_of(5), rows_of(4, seed=1)
+    weights = network.propose(network.init_params(0), support, is_regression=False)
+
+    found = network.embed(weights, query, support)
+
+    together = {"X": torch.cat([support["X"], query["X"]])}
+    torch.testing.assert_close(found, network.embed(weights, together)[5:])
 
 
 def test_without_transduction_a_row_is_predicted_as_if_it_were_alone():
