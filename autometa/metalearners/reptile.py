@@ -82,14 +82,13 @@ class Reptile(GradientLearner):
 
     def adapt(self, params, support, *, is_regression, weights=None):
         """Train on the labelled rows; see :class:`GradientLearner`."""
-        start = self._start(params, support, is_regression=is_regression)
-        if weights is not None:
-            start = (weights, *start[1:])
+        start = self._start(params, support, weights, is_regression=is_regression)
         return self._train(start, support, is_regression=is_regression)[0]
 
-    def _start(self, params, support, *, is_regression):
+    def _start(self, params, support, weights=None, *, is_regression):
         """Return weights, second moments of their gradients, and how much of these is known."""
-        weights = self.propose(params, support, is_regression=is_regression)
+        if weights is None:
+            weights = self.propose(params, support, is_regression=is_regression)
         if not self.carries_moments:
             names = self.moved(is_regression)
             squares = {name: torch.zeros_like(weights[name]) for name in names}
