@@ -13,15 +13,12 @@ import pandas as pd
 import torch
 from torch.nn import functional
 
-from autometa._device import exact_convolutions
 from autometa.bench import find_protocol
 from autometa.metalearners import METALEARNERS
-from autometa.metatraining import ImageEpisodes, SinusoidEpisodes
-from autometa.metatraining.replay import ReplayedGradient
+from autometa.metatraining import ImageEpisodes, ReplayedGradient, SinusoidEpisodes
 from autometa.tasks import read_omniglot
 
 
-@exact_convolutions()
 def main(*, file=None, networks=("mlp",), seconds=5.0, repeats=3, n_threads=1, device="cpu"):
     """Measure both ways on the same episodes, alternating; both give the same meta-gradient.
 
@@ -32,6 +29,7 @@ def main(*, file=None, networks=("mlp",), seconds=5.0, repeats=3, n_threads=1, d
         ``repeats``), their ratio, and the largest relative difference of the two gradients.
     """
     torch.set_num_threads(n_threads)
+    torch.backends.cudnn.allow_tf32 = False  # as few-shot trainings have it
     rows = []
     for data, network, episodes in _cases(file, networks):
         for name in ("maml", "first_order_maml"):

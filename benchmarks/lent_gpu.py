@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from autometa.metatraining.checkpoint import load_checkpoint
+from autometa.metatraining import load_checkpoint
 
 #: Seconds of a process beside its training: imports, reading, the test.
 OTHER_S = 15.0

@@ -245,8 +245,9 @@ def test_matching_networks_average_labels_by_cosine(start):
     found = learner.predict(params, state, episode.support, episode.query, **CLASSES)
 
     keys, queries = embed(params, episode.support), embed(params, episode.query)
+    scale = params["log_scale"].exp()
     for i, query in enumerate(queries):
-        attention = functional.cosine_similarity(query, keys, dim=1).softmax(0)
+        attention = (scale * functional.cosine_similarity(query, keys, dim=1)).softmax(0)
         expected = (attention @ episode.support["target"]).log()
         torch.testing.assert_close(found[i], expected)
 
@@ -285,6 +286,7 @@ def test_rows_to_predict_read_the_support_by_an_lstm_with_attention(start):
         return np.exp(x) / np.exp(x).sum()
 
     memory, target = state["memory"].numpy(), episode.support["target"].numpy()
+    scale = params["log_scale"].exp().item()
     weight, bias = (params[f"reading_lstm.{part}"].numpy() for part in ("weight", "bias"))
     for i, embedded in enumerate(embed(params, episode.query).numpy()):
         hidden, cell = embedded, np.zeros(5)
@@ -295,7 +297,7 @@ def test_rows_to_predict_read_the_support_by_an_lstm_with_attention(start):
             cell = sigmoid(keep) * cell + sigmoid(take) * np.tanh(new)
             hidden = sigmoid(show) * np.tanh(cell) + embedded
         lengths = np.linalg.norm(memory, axis=1) * np.linalg.norm(hidden)
-        expected = np.log(softmax(memory @ hidden / lengths) @ target)
+        expected = np.log(softmax(scale * (memory @ hidden) / lengths) @ target)
         np.testing.assert_allclose(found[i].numpy(), expected, rtol=1e-6)
 
 
