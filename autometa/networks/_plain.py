@@ -52,6 +52,10 @@ class PlainNetwork:
     def __init__(self, *, n_slots, head, norm, transductive, init_std, shared_shift):
         if head not in (*HEADS, None):
             raise InvalidInputError(f"head must be one of {[*HEADS, None]}, got {head!r}.")
+        if transductive not in (True, False, "joint"):
+            raise InvalidInputError(
+                f'transductive must be True, False or "joint", got {transductive!r}.'
+            )
         if n_slots < 1:
             raise InvalidInputError(f"n_slots must be >= 1, got {n_slots}.")
         self.n_slots, self.head, self.norm, self.transductive = n_slots, head, norm, transductive

@@ -2,8 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from autometa.metatraining.checkpoint import save_checkpoint
 from benchmarks import lent_gpu
 from benchmarks.__main__ import app
 
@@ -90,7 +92,19 @@ def test_trainings_tell_what_became_of_them(tmp_path, monkeypatch, make_training
     lent_gpu.print_figures(found)
 
 
-def test_what_has_not_ended_in_time_goes_on_later(tmp_path, monkeypatch, make_training):
+def test_what_was_begun_before_gets_as_much_time_again(tmp_path, monkeypatch, make_training):
+    training, begun = make_training("long"), []
+    save_checkpoint(tmp_path / "long", {"a": torch.ones(1)}, {"n_steps": 9, "elapsed_s": 3600.0})
+    monkeypatch.setattr(
+        lent_gpu.subprocess, "Popen", lambda command, **files: begun.append(command)
+    )
+
+    lent_gpu._start(training, 360.0, "cpu", tmp_path)
+
+    assert float(begun[0][begun[0].index("--hours") + 1]) == pytest.approx(1.1)
+
+
+def test_what_has_not_ended_in_time_is_ended(tmp_path, monkeypatch, make_training):
     training = make_training("long", "--checkpoint-every", "0.1")
     monkeypatch.setattr(lent_gpu, "plan", lambda *folders: [training])
     monkeypatch.setattr(lent_gpu, "OTHER_S", 0.1)  # so that its start takes all the time there is

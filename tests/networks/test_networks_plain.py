@@ -106,6 +106,11 @@ def test_a_row_of_weight_2_counts_as_two_rows(make):
     torch.testing.assert_close(found, network.embed(weights, twice)[:4], rtol=1e-4, atol=1e-5)
 
 
+def test_other_ways_to_normalise_rows_to_predict_are_refused():
+    with pytest.raises(InvalidInputError, match="True, False or \"joint\", got 'together'"):
+        MLP(transductive="together")
+
+
 def test_rows_to_predict_can_be_normalised_together_with_the_labelled_ones():
     network = MLP(n_inputs=64, hidden=(6, 5), transductive="joint")
     support, query = rows_of(5), rows_of(4, seed=1)
