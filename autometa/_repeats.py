@@ -4,6 +4,8 @@ import numpy as np
 
 #: Rows are not repeated into more than so many times as many.
 MOST_REPEATED = 4
+#: So many rows may come of any weights.
+ALWAYS_REPEATED = 20_000
 
 
 def repeat_by_weight(weight):
@@ -30,7 +32,8 @@ def repeat_by_weight(weight):
     """
     share = weight / weight.min()
     times = np.round(share)
+    most = max(MOST_REPEATED * len(weight), ALWAYS_REPEATED)
     are_whole = np.abs(times - share).max() <= 1e-6 * times.max()
-    if not are_whole or times.max() == 1 or times.sum() > MOST_REPEATED * len(weight):
+    if not are_whole or times.max() == 1 or times.sum() > most:
         return None
     return np.repeat(np.arange(len(weight)), times.astype(int))

@@ -49,7 +49,8 @@ def select_weights(predictions, score, *, first=None, n_rounds=N_ROUNDS):
     if n_first:
         best_score, best_counts = score(total / n_first), counts.copy()
     for n_drawn in range(n_first + 1, n_first + n_rounds + 1):
-        scores = [score((total + one) / n_drawn) for one in predictions]
+        scores = np.array([score((total + one) / n_drawn) for one in predictions], dtype=float)
+        scores[np.isnan(scores)] = -np.inf
         drawn = int(np.argmax(scores))
         counts[drawn] += 1
         total = total + predictions[drawn]

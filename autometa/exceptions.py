@@ -61,6 +61,10 @@ class DroppedColumnsWarning(UserWarning):
     """Columns were left out of the encoding because they identify rows."""
 
 
+class UnreadableCellsWarning(UserWarning):
+    """Cells of a column read neither as its numbers nor as its dates; they count as missing."""
+
+
 class FewerRowsWarning(UserWarning):
     """The time limit is too short to read all rows; some, drawn at random, were fitted on."""
 

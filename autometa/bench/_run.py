@@ -54,7 +54,8 @@ def run_benchmark(
         By time limit in seconds, on how many outer folds of each task. A method without a time
         limit is run once a fold.
     folder : path
-        Where runs are kept; what it holds is not run again.
+        Where runs are kept; what it holds is not run again, unless with other options or other
+        knowledge.
     peers : path, optional
         Where :func:`build_environments` put environments.
     reuse : sequence of path
@@ -95,7 +96,8 @@ def run_benchmark(
         raise InvalidInputError(f"rerun names {unknown}, which are not among the methods.")
     own, others = read_runs(folder), read_runs(*reuse)
     others = others[~others["method"].isin(list(rerun))]
-    done = {key_of(row) for runs in (own, others) for row in runs.to_dict("records")}
+    stored = [row for runs in (others, own) for row in runs.to_dict("records")]
+    done = {key_of(row): row["options"] for row in stored}
     known = known_tasks(knowledge)
     session = _Session(folder, n_threads, seed, memory_mb, unlimited_s, keep_predictions)
     deadline = Deadline(None if hours is None else hours * 3600)
@@ -112,7 +114,8 @@ def run_benchmark(
         for fold, budget_s, method in _turns(folds, methods, budgets):
             key = {"method": method.name, "task": task.name, "fold": fold.number}
             key |= {"budget_s": budget_s, "n_threads": n_threads, "seed": seed}
-            if key_of(key | {"data": data[fold.number]}) not in done:
+            options = _as_json(_options(method, knowledge))
+            if done.get(key_of(key | {"data": data[fold.number]})) != options:
                 todo.append((fold, budget_s, method))
         if not todo:
             continue
@@ -175,7 +178,7 @@ class _Session:
         found, prediction = self._process(python, job | fold.job(), limit_s)
         row = {
             **{"method": method.name, "budget_s": budget_s, "seed": self.seed},
-            **{"n_threads": self.n_threads, "options": json.dumps(options, default=str)},
+            **{"n_threads": self.n_threads, "options": _as_json(options)},
             **{"session": self.name, "machine": _machine()},
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             **fold.describe(),
@@ -241,6 +244,10 @@ def _options(method, knowledge):
     if knowledge is None or method.file.name != "autometa.py":
         return method.options
     return {"knowledge": str(Path(knowledge).absolute()), **method.options}
+
+
+def _as_json(options):
+    return json.dumps(options, default=str)
 
 
 def _check_budgets(budgets):

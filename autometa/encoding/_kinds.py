@@ -2,24 +2,35 @@
 
 import dataclasses
 import functools
+import warnings
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from autometa.exceptions import ColumnMismatchError, InvalidTableError
+from autometa.exceptions import ColumnMismatchError, InvalidTableError, UnreadableCellsWarning
 
 ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?"
 UTC_OFFSET = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
 # From whole years to hours; a part is kept where it varies, the day count always.
 DATE_PARTS = ("days", "year", "month", "day", "day_of_week", "hour")
+#: What stands for a missing value among numbers and dates written as text, in small letters.
+MISSING_WORDS = frozenset(
+    ("", "?", "-", "--", ".", "nan", "na", "n/a", "n.a.", "#n/a", "<na>", "nat", "nil", "none")
+    + ("null", "missing", "unknown", "0000-00-00")
+)
+#: Text with cells that do not read is numbers or dates where so many different ones do.
+FEWEST_READ = 10
+#: Of its cells, the share that may be neither read nor such words.
+MOST_SLIPS = 0.01
 
 
 def find_kind(column):
     """Name the kind of a column: number, boolean, date, category or missing.
 
-    Text counts as numbers or dates only if every value reads as one.
+    Text counts as numbers or dates if every value reads as one; of :data:`FEWEST_READ` different
+    ones, all but words for a missing value such as "?", and one other cell in a hundred.
 
     Parameters
     ----------
@@ -75,24 +86,31 @@ def _kind_of_values(values):
         return "date"
     if inferred in ("integer", "floating", "mixed-integer-float", "decimal", "timedelta"):
         return "number"
-    if inferred in ("string", "mixed", "mixed-integer"):
-        # A few values settle most columns of text without parsing all of them.
-        if not _unread_numbers(values[:50]).any() and not _unread_numbers(values).any():
-            return "number"
-        texts = pd.Series(values[:50], dtype=object)
-        if inferred == "string" and texts.str.fullmatch(ISO_DATE).all():
-            if pd.Series(values, dtype=object).str.fullmatch(ISO_DATE).all():
-                return "category" if np.isnat(_parse_dates(values)).any() else "date"
+    if inferred in ("string", "mixed", "mixed-integer") and _reads(values, _parse_numbers):
+        return "number"
+    if inferred == "string" and _reads(values, _parse_iso_dates):
+        return "date"
     return "category"
 
 
-def _unread_numbers(values):
-    """Flag the objects that do not read as numbers; blank text reads as a missing one."""
-    numbers = _parse_numbers(values)
-    unread = np.isnan(numbers)
-    for i in np.flatnonzero(unread):
-        unread[i] = not (isinstance(values[i], str) and values[i].strip().lower() in ("", "nan"))
-    return unread
+def _reads(values, parse):
+    """Whether text reads as what ``parse`` makes of it, up to a few cells."""
+    # A few values settle most columns of text without parsing all of them.
+    for some, n_most in ((values[:50], 2), (values, MOST_SLIPS * len(values))):
+        parsed = parse(some)
+        is_read = ~pd.isna(parsed)
+        unread = [value for value in some[~is_read] if not _is_blank(value)]
+        if sum(not _is_missing_word(value) for value in unread) > n_most:
+            return False
+    return not unread or len(np.unique(parsed[is_read])) >= FEWEST_READ
+
+
+def _is_blank(value):
+    return isinstance(value, str) and value.strip().lower() in ("", "nan")
+
+
+def _is_missing_word(value):
+    return isinstance(value, str) and value.strip().lower() in MISSING_WORDS
 
 
 def _parse_numbers(values):
@@ -101,6 +119,14 @@ def _parse_numbers(values):
 
 def _is_text(values):
     return types.infer_dtype(values) == "string"
+
+
+def _parse_iso_dates(values):
+    dates = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[us]")
+    is_iso = pd.Series(values, dtype=object).str.fullmatch(ISO_DATE).to_numpy(dtype=bool)
+    if is_iso.any():
+        dates[is_iso] = _parse_dates(values[is_iso])
+    return dates
 
 
 def _parse_dates(values):
@@ -117,6 +143,28 @@ def _parse_dates(values):
         except ValueError:
             continue
     return dates
+
+
+def _check_unread(name, before, column, is_unread):
+    """Refuse a column that holds other values than at fit; of single cells, warn.
+
+    A cell counts as missing where it stands alone or among others that read, so that what is
+    predicted for a row does not depend on the rows beside it.
+    """
+    wrong = column[is_unread]
+    wrong = wrong[[not _is_missing_word(value) for value in wrong]]
+    if wrong.empty:
+        return
+    n_read = int(column.notna().sum() - is_unread.sum())
+    texts = list(dict.fromkeys(map(repr, wrong.tolist())))
+    if not n_read and len(texts) > 1:
+        raise _mismatch(name, before, wrong)
+    warnings.warn(
+        f"Column {name!r} holds {before}, and {len(wrong)} of its cells cannot be read, such as "
+        f"{', '.join(texts[:3])}; they count as missing. Mend them, or write NaN.",
+        UnreadableCellsWarning,
+        stacklevel=2,
+    )
 
 
 def _mismatch(name, before, column, is_wrong=None):
@@ -153,11 +201,9 @@ def as_numbers(column, name, before="numbers"):
     if types.infer_dtype(present) == "timedelta":
         present = pd.to_timedelta(present).total_seconds().to_numpy()
     else:
-        is_wrong = is_present.copy()
-        is_wrong[is_present] = _unread_numbers(present)
-        if is_wrong.any():
-            raise _mismatch(name, before, column, is_wrong)
-    numbers[is_present] = _parse_numbers(present)
+        present = _parse_numbers(present)
+    numbers[is_present] = present
+    _check_unread(name, before, column, is_present & np.isnan(numbers))
     return numbers
 
 
@@ -177,9 +223,7 @@ def as_dates(column, name):
     if isinstance(column.dtype, np.dtype) and kind == "date":
         return column.to_numpy().astype("datetime64[us]")
     dates[is_present] = _parse_dates(column.to_numpy(dtype=object)[is_present])
-    is_wrong = is_present & np.isnat(dates)
-    if is_wrong.any():
-        raise _mismatch(name, "dates", column, is_wrong)
+    _check_unread(name, "dates", column, is_present & np.isnat(dates))
     return dates
 
 

@@ -14,6 +14,7 @@ from autometa.exceptions import (
     DroppedColumnsWarning,
     InvalidInputError,
     InvalidTableError,
+    UnreadableCellsWarning,
 )
 
 # Of the different rows of a table: a category with more levels than this share identifies rows.
@@ -26,7 +27,9 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
     Numbers stay one column, a category becomes 0/1 columns, a date its parts; then each column is
     scaled by `ColumnScaler`. What is constant or always missing is left out silently, text that
-    identifies rows with a warning. A row's numbers depend on that row alone.
+    identifies rows with a warning. Among numbers and dates, words such as "?" stand for a missing
+    value; another cell that cannot be read is one too, with a warning. A row's numbers depend on
+    that row alone.
 
     Parameters
     ----------
@@ -86,9 +89,9 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         self.n_features_in_ = frame.shape[1]
         self._plans = self._fit_plans(frame, weights)
         self._set_columns()
-        self.scaler_ = ColumnScaler().fit(
-            self._expand(frame), None if sample_weight is None else weights
-        )
+        with warnings.catch_warnings(action="ignore", category=UnreadableCellsWarning):
+            cells = self._expand(frame)  # which columns were planned by, so that all is said
+        self.scaler_ = ColumnScaler().fit(cells, None if sample_weight is None else weights)
         return self
 
     def _fit_plans(self, frame, weights):

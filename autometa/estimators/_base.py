@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -111,10 +112,16 @@ class AutoMetaEstimator(BaseEstimator):
 
     def _fit_target(self, given, initialisation, metric, deadline, memory):
         """Fit one target, whose table was checked."""
-        validate_data(self, given.task.X, skip_check_array=True)
+        self._learn_columns(given.task.X)
         with blas_threads(self.n_jobs):
             self._fit_rows(given, initialisation, metric, deadline, memory)
         self.fit_time_s_ = deadline.elapsed_s
+
+    def _learn_columns(self, frame):
+        """Remember the columns; scikit-learn does so where their names are text."""
+        validate_data(self, frame, skip_check_array=True)
+        is_text = hasattr(self, "feature_names_in_")
+        self._other_names_ = None if is_text else [repr(name) for name in frame.columns]
 
     def _fit_rows(self, given, initialisation, metric, deadline, memory):
         from autometa.estimators._splits import find_folds
@@ -333,11 +340,12 @@ class AutoMetaEstimator(BaseEstimator):
     def _choose(self, found, rows):
         """Choose what predicts: the ensemble or the best alone, as far as it is fast enough."""
         from autometa.families.adapted_network import NAME
-        from autometa.search import Candidate
+        from autometa.search import Candidate, has_failed
 
         members = found.members if self.ensemble else [(found.best, 1.0)]
         choices = [Choice(one, weight) for one, weight in members]
         is_untried = NAME in find_families(self.families) and not found.has_tried(NAME)
+        is_untried &= not has_failed(self.study_, NAME)  # what the metric refuses predicts nothing
         if self.ensemble and is_untried:
             proposed = Candidate(NAME, {}, math.nan, np.empty(0), -1, n_steps=0)
             choices = [Choice(one, (1 - UNTRIED_WEIGHT) * weight) for one, weight in members]
@@ -418,6 +426,13 @@ class AutoMetaEstimator(BaseEstimator):
             validate_data(self, frame, reset=False, skip_check_array=True)
         except ValueError as error:
             raise ColumnMismatchError(str(error)) from error
+        known, names = self._other_names_, [repr(name) for name in frame.columns]
+        has_names = known is not None and isinstance(X, pd.DataFrame)
+        if has_names and names != known and sorted(names) == sorted(known):
+            raise ColumnMismatchError(
+                f"The columns are those of fit in another order: {', '.join(names[:10])} in the "
+                f"place of {', '.join(known[:10])}. Give them in the order of fit."
+            )
         # Names were checked, and warned about where they were missing.
         names = getattr(self, "feature_names_in_", range(self.n_features_in_))
         return frame.set_axis(list(names), axis=1)

@@ -9,6 +9,8 @@ from autometa._calibration import TINY, choose_temperature, temper
 
 #: Thresholds tried for two classes, as quantiles of what is predicted.
 N_THRESHOLDS = 40
+#: How much the score of a threshold counts, and those of the next ones.
+NEIGHBOURS = (0.25, 0.5, 0.25)
 #: Shares of the logarithm of class shares that are taken off: none, half, all of it.
 PRIOR_SHARES = (0.0, 0.5, 1.0)
 #: Steps tried for the offset of one of several classes.
@@ -51,7 +53,8 @@ def choose_offsets(scorer, mean, shares):
     n_classes = mean.shape[-1]
 
     def score(offsets):
-        return scorer.scores(add_offsets(mean, offsets)[None])[0]
+        found = scorer.scores(add_offsets(mean, offsets)[None])[0]
+        return -np.inf if np.isnan(found) else found  # where no row of a class is predicted
 
     if n_classes == 2:
         return _choose_threshold(score, mean)
@@ -78,8 +81,12 @@ def _choose_threshold(score, mean):
     if not len(cuts):
         return plain, score(plain)
     scores = np.array([score(np.array([0.0, -cut])) for cut in cuts])
-    # a lone peak is chance, so neighbours count
-    around = np.convolve(np.pad(scores, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    # a lone peak is chance, so neighbours count, as far as they have a score
+    padded = np.pad(scores, 1, mode="edge")
+    has_score = np.isfinite(padded)
+    sums = np.convolve(np.where(has_score, padded, 0.0), NEIGHBOURS, mode="valid")
+    around = sums / np.maximum(np.convolve(has_score, NEIGHBOURS, mode="valid"), TINY)
+    around[~has_score[1:-1]] = -np.inf
     best = int(np.argmax(around))
     if not around[best] > score(plain):
         return plain, score(plain)

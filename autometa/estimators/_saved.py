@@ -143,6 +143,7 @@ def _describe(estimator):
         "class": type(estimator).__name__,
         "parameters": _json_parameters(estimator),
         "n_features_in": estimator.n_features_in_,
+        "other_names": estimator._other_names_,
     }
     if estimator._has_several_targets:
         described, arrays, tables = _describe_targets(estimator)
@@ -297,6 +298,7 @@ def _restore(described, arrays, tables):
     classes = {"AutoMetaClassifier": AutoMetaClassifier, "AutoMetaRegressor": AutoMetaRegressor}
     estimator = classes[described["class"]](**described["parameters"])
     estimator.n_features_in_ = described["n_features_in"]
+    estimator._other_names_ = described.get("other_names")
     if "targets" in described:
         return _restore_targets(estimator, described, arrays, tables)
     encoder_arrays = _under("encoder.", arrays)

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
-from sklearn.utils.validation import validate_data
 
 from autometa._deadline import Deadline
 from autometa._random import as_generator
@@ -64,7 +63,7 @@ def fit_targets(estimator, given, initialisation, metric, deadline, memory):
     if untried:
         message = f"Interrupted; targets {untried} have the weights as proposed."
         warnings.warn(message, stacklevel=3)
-    validate_data(estimator, given[0].task.X, skip_check_array=True)
+    estimator._learn_columns(given[0].task.X)
     gather(estimator, names, fitted)
     estimator.fit_time_s_ = deadline.elapsed_s
 
@@ -77,6 +76,8 @@ def _said_once():
 def gather(estimator, names, fitted):
     """Let an estimator of several targets have what those of each target have."""
     estimator.target_names_, estimator.estimators_ = names, fitted
+    for one in fitted:  # the order of the columns is checked once
+        one._other_names_ = None
     for name in ONE_EACH:
         if hasattr(fitted[0], name):
             setattr(estimator, name, [getattr(one, name) for one in fitted])

@@ -56,7 +56,7 @@ class FoldModels:
         model.preparation_ = self._prepare(model.preparation)[0]
         return model
 
-    def fit(self, model, fold=None, should_stop=None, rows_share=1.0):
+    def fit(self, model, fold=None, should_stop=None, rows_share=1.0, is_stale=None):
         """Fit a model made by :meth:`make` on the training rows of a fold, or on all rows.
 
         Parameters
@@ -66,6 +66,9 @@ class FoldModels:
         should_stop : callable, optional
         rows_share : float, default=1.0
             Below 1, so many of the rows are drawn at random, the same for every model.
+        is_stale : callable, optional
+            ``is_stale(n_steps, predict)``, asked while boosting grows on a fold: ``predict()``
+            gives what :meth:`predict` would.
         """
         weight = self.task.weight if fold is None else self.folds.train_weight[fold]
         if rows_share < 1:
@@ -74,7 +77,18 @@ class FoldModels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             cells = self._prepare(model.preparation)[1]
-            return model.fit_prepared(cells, self.task.y, weight, should_stop)
+            if is_stale is None:
+                return model.fit_prepared(cells, self.task.y, weight, should_stop)
+            held_out = self._held_out(cells, fold)
+
+            def is_stale_here(n_steps, predict):
+                return is_stale(n_steps, lambda: self._spread(predict(held_out), model))
+
+            return model.fit_prepared(cells, self.task.y, weight, should_stop, is_stale_here)
+
+    def _held_out(self, cells, fold):
+        rows = self.valid_rows[fold]
+        return cells.iloc[rows] if hasattr(cells, "iloc") else cells[rows]
 
     def predict(self, model, fold, steps=(None,)):
         """Predict the held-out rows of a fold.
@@ -91,19 +105,19 @@ class FoldModels:
         -------
         ndarray of shape (n_points, n_valid, n_classes) or (n_points, n_valid)
         """
-        cells, rows = self._prepare(model.preparation)[1], self.valid_rows[fold]
-        held_out = cells.iloc[rows] if hasattr(cells, "iloc") else cells[rows]
+        held_out = self._held_out(self._prepare(model.preparation)[1], fold)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             n_fewer = sum(step is not None and step < model.n_steps_ for step in steps)
             found = list(model.stage_prepared(held_out, steps[:n_fewer])) if n_fewer else []
-            if not self.task.is_regression:
-                found = [self._spread(one, model) for one in found]
+            found = [self._spread(one, model) for one in found]
             whole = model.predict_prepared(held_out, self.task.n_classes)
         return np.stack([*found, *[whole] * (len(steps) - n_fewer)])
 
-    def _spread(self, probabilities, model):
-        return spread_classes(probabilities, model.classes_, self.task.n_classes)
+    def _spread(self, found, model):
+        if self.task.is_regression:
+            return found
+        return spread_classes(found, model.classes_, self.task.n_classes)
 
     def guess_seconds(self, family):
         """Guess what a fit of a family's first configuration takes, from fits on few rows.

@@ -7,7 +7,7 @@ from optuna.distributions import CategoricalDistribution
 from sklearn.base import clone, is_classifier, is_regressor
 
 from autometa.exceptions import InvalidInputError
-from autometa.families._own_models import OwnClassifier, OwnRegressor
+from autometa.families._own_models import OwnClassifier, OwnRegressor, takes_weights
 from autometa.families._preparation import TablePreparation
 from autometa.families._registry import NAMES, find_family
 from autometa.families._table_model import TableModel
@@ -41,7 +41,8 @@ class Family:
     -----
     Classes reach the estimator as 0, 1, ..., numbers in their own units. Row weights are passed to
     an estimator, or to the last step of a pipeline, whose ``fit`` takes ``sample_weight``; to
-    another, rows of whole weights are given several times, and other weights are not passed. With
+    another, rows of whole weights are given several times; other weights are not passed, with a
+    warning. With
     scikit-learn's metadata routing on, a pipeline takes weights where a step requests them by
     ``set_fit_request(sample_weight=True)``.
     Rows that occur several times arrive as one of such a weight. Under a time limit, what a fit
@@ -85,6 +86,16 @@ class Family:
     def is_regression(self):
         """Whether the estimator predicts numbers."""
         return is_regressor(self.estimator)
+
+    def ignores(self, weight):
+        """Whether row weights can neither be passed on nor become repeated rows.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_rows,)
+            Above 0.
+        """
+        return not takes_weights(self.estimator, weight)
 
     def space(self, *, is_regression=None):
         """Return the search space; the estimator itself says what it predicts."""

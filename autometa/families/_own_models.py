@@ -88,6 +88,14 @@ def fit_weighted(estimator, X, y, weight):
     return estimator.fit(X.iloc[rows] if hasattr(X, "iloc") else X[rows], y[rows])
 
 
+def takes_weights(estimator, weight):
+    """Whether :func:`fit_weighted` makes use of weights above 0."""
+    is_even = (weight == weight[0]).all()
+    return (
+        is_even or _name_of_weights(estimator) is not None or repeat_by_weight(weight) is not None
+    )
+
+
 def _name_of_weights(estimator):
     """The argument of ``fit`` that takes weights; None where there is none."""
     if has_fit_parameter(estimator, "sample_weight"):

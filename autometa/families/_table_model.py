@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from joblib import cpu_count
 from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -24,7 +25,8 @@ class TableModel(BaseEstimator):
         Of scikit-learn's interface. Classes reach it as 0, 1, ...
     preparation : TablePreparation
     n_threads : int, default=1
-        Limit of the native thread pools while it is fitted and while it predicts.
+        Limit of the native thread pools while it is fitted and while it predicts; where it
+        predicts on a machine of fewer processors, theirs.
     stage : callable, default=None
         ``stage(model, Z, steps)`` yields what ``model`` predicted after each number of steps.
     n_steps : int, default=None
@@ -32,8 +34,8 @@ class TableModel(BaseEstimator):
     fit_options : callable, default=None
         ``fit_options(Z, preparation)`` returns further arguments for ``model.fit``.
     grow : callable, default=None
-        ``grow(model, Z, y, should_stop, options)`` fits step by step until ``should_stop()`` and
-        returns the steps taken.
+        ``grow(model, Z, y, should_stop, options, is_stale)`` fits step by step until
+        ``should_stop()`` or ``is_stale(n_steps, predict)``, and returns the steps taken.
 
     Attributes
     ----------
@@ -81,7 +83,7 @@ class TableModel(BaseEstimator):
         self.preparation_ = clone(self.preparation).fit(X, sample_weight=sample_weight)
         return self.fit_prepared(self.preparation_.transform(X), y, sample_weight)
 
-    def fit_prepared(self, Z, y, sample_weight=None, should_stop=None):
+    def fit_prepared(self, Z, y, sample_weight=None, should_stop=None, is_stale=None):
         """Learn from rows that the preparation has transformed.
 
         Parameters
@@ -91,6 +93,9 @@ class TableModel(BaseEstimator):
             As of `fit`.
         should_stop : callable, optional
             Asked between steps; where it is true, a family that grows ends with what it has.
+        is_stale : callable, optional
+            ``is_stale(n_steps, predict)``, asked between steps of boosting: ``predict(Z)`` gives
+            what the model predicts so far, with a column for each of ``classes_``.
         """
         y, self.n_steps_, self.is_cut_ = np.asarray(y), self.n_steps, False
         options = {}
@@ -111,7 +116,7 @@ class TableModel(BaseEstimator):
             if len(self.classes_) == 1:
                 self.model_ = None
                 return self
-        if _is_constant(Z):  # which some libraries refuse
+        if _is_constant(Z) or (self._is_regression and (y == y[0]).all()):  # some refuse these
             blank = DummyRegressor() if self._is_regression else DummyClassifier(strategy="prior")
             self.model_ = blank.fit(Z, y, **options)
             return self
@@ -122,10 +127,11 @@ class TableModel(BaseEstimator):
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", "Using the fractional value max_samples")
             model = clone(self.model)
-            if should_stop is None or self.grow is None:
+            if self.grow is None or (should_stop is None and is_stale is None):
                 model.fit(Z, y, **options)
             else:
-                self.n_steps_ = self.grow(model, Z, y, should_stop, options)
+                should_stop = _never if should_stop is None else should_stop
+                self.n_steps_ = self.grow(model, Z, y, should_stop, options, is_stale)
         if hasattr(model, "estimators_") and hasattr(model, "n_jobs"):
             model.n_jobs = 1  # threads of a forest add its trees up in any order
         self.model_ = model
@@ -177,10 +183,17 @@ class TableModel(BaseEstimator):
             return np.ones((len(Z), 1))
         if self.is_cut_:
             return next(self.stage_prepared(Z, [self.n_steps_]))
-        with threadpool_limits(self.n_threads):
+        with self._limited_threads():
             if self._is_regression:
                 return np.asarray(self.model_.predict(Z), dtype=np.float64)
             return _normalised(self.model_.predict_proba(Z))
+
+    def _limited_threads(self):
+        """Limit threads while predicting, perhaps on another machine than it was fitted on."""
+        n_threads = min(self.n_threads, cpu_count())
+        if n_threads < self.n_threads and hasattr(self.model_, "n_jobs"):
+            self.model_.n_jobs = n_threads  # LightGBM and XGBoost have pools of their own
+        return threadpool_limits(n_threads)
 
     def stage_prepared(self, Z, steps):
         """Predict prepared rows as if fitting had ended after each of some steps.
@@ -198,7 +211,7 @@ class TableModel(BaseEstimator):
         if self.model_ is None or isinstance(self.model_, (DummyClassifier, DummyRegressor)):
             yield from (self.predict_prepared(Z) for _ in steps)
             return
-        with threadpool_limits(self.n_threads):
+        with self._limited_threads():
             for found in self.stage(self.model_, Z, steps):
                 yield np.asarray(found, float) if self._is_regression else _normalised(found)
 
@@ -216,6 +229,10 @@ def spread_classes(probabilities, classes, n_classes):
     spread = np.zeros((len(probabilities), n_classes))
     spread[:, classes] = probabilities
     return spread
+
+
+def _never():
+    return False
 
 
 def _is_constant(Z):

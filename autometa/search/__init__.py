@@ -13,6 +13,7 @@ _OF_THE_NETWORK = {
     "FamilyProposals": "autometa.search._family_proposals",
     "Pace": "autometa.search._pace",
     "SearchResult": "autometa.search.run",
+    "has_failed": "autometa.search._stored",
     "run_search": "autometa.search.run",
 }
 
@@ -24,6 +25,7 @@ __all__ = [
     "Proposal",
     "SearchResult",
     "SearchStudy",
+    "has_failed",
     "open_study",
     "run_search",
     "suggest",

@@ -7,7 +7,7 @@ from autometa.evaluation import evaluate_group
 from autometa.families import space
 from autometa.families.adapted_network import DEFAULT_CONFIG, NAME, propose_weights
 from autometa.search._library import Candidate
-from autometa.search._stored import best_trial, read_trial
+from autometa.search._stored import NOT_FINITE, best_trial, read_trial
 
 #: Trials asked at once on a CPU and on a GPU.
 GROUP_SIZES = {"cpu": 8, "cuda": 32}
@@ -82,7 +82,8 @@ class NetworkTrials:
                 config = {prefix + name: value for name, value in proposed[0].items()}
                 self.study.enqueue_trial(config, user_attrs=proposed[1])
         distributions = {prefix + name: d for name, d in self._space.items()}
-        group = _Group([self.study.ask(distributions) for _ in range(n_asked)], self.pace)
+        trials = [self.study.ask(distributions) for _ in range(n_asked)]
+        group = _Group(trials, self.pace, lambda: self.library.scorer.metric.error)
         configs = [read_trial(trial, prefix) for trial in group.trials]
         self.pace.group_starts(n_asked * n_folds)
         try:
@@ -124,18 +125,20 @@ class NetworkTrials:
 class _Group:
     """Trials that run together: their curves, and what they end as."""
 
-    def __init__(self, trials, pace):
-        self.trials, self.pace = trials, pace
+    def __init__(self, trials, pace, error):
+        self.trials, self.pace, self.error = trials, pace, error
         self.curves = [{} for _ in trials]
         self.predictions = [None for _ in trials]  # at the best point of each curve
         self.is_pruned = [False] * len(trials)
+        self.is_unscored = [False] * len(trials)
 
     def report(self, indices, n_steps, scores, predictions):
         self.pace.reported(n_steps)
         pruned = []
         for index, score, prediction in zip(indices, scores, predictions, strict=True):
             trial, curve = self.trials[index], self.curves[index]
-            if not np.isfinite(score):  # it has diverged
+            if not np.isfinite(score):  # it has diverged, or the metric does not take it
+                self.is_unscored[index] = True
                 pruned.append(True)
                 continue
             if n_steps not in curve:
@@ -152,10 +155,13 @@ class _Group:
     def tell(self, study):
         """Tell what was reached; also return the candidates among it."""
         told, candidates = [], []
-        for trial, curve, prediction, is_pruned in zip(
-            self.trials, self.curves, self.predictions, self.is_pruned, strict=True
+        states = (self.curves, self.predictions, self.is_pruned, self.is_unscored)
+        for trial, curve, prediction, is_pruned, is_unscored in zip(
+            self.trials, *states, strict=True
         ):
             if not curve:
+                if is_unscored:
+                    trial.set_user_attr("autometa:error", self.error() or NOT_FINITE)
                 told.append(study.tell(trial, state=TrialState.FAIL))
                 continue
             best_step = max(curve, key=curve.get)

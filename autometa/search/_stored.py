@@ -4,6 +4,18 @@ from optuna.trial import TrialState
 
 from autometa.families.adapted_network import NAME
 
+#: What a trial says that has no score, where the metric gives no reason.
+NOT_FINITE = "the score is not finite"
+
+
+def has_failed(study, family):
+    """Whether a trial of a family has ended without a score, and not for lack of time."""
+    return any(
+        trial.user_attrs.get("autometa:family", NAME) == family
+        and "autometa:error" in trial.user_attrs
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    )
+
 
 def best_trial(study, family):
     """The best trial of a family that a search told, or None; others may have added their own."""

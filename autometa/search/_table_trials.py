@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from autometa.exceptions import FamilyWarning
 from autometa.families import BOOSTING, Family, find_family, read_config
 from autometa.search._library import Candidate
+from autometa.search._stored import NOT_FINITE
 
 #: Candidates that there must be before a first fold decides whether the others pay.
 N_BEFORE_DOUBT = 3
@@ -16,10 +17,15 @@ N_BEFORE_DOUBT = 3
 FEWEST_STEPS, STEP_RATIO = 5, 1.4
 #: Of these, so many beyond the first fold's best are taken on the other folds.
 N_FURTHER = 2
+#: On the first fold boosting ends with so many steps, and one such number beyond these, without a
+#: better score.
+FEWEST_GROWN = 25
 #: Trials of a family whose space is so small that more would repeat themselves.
 MOST_TRIALS = {"linear": 12, "knn": 12}
 #: Trials of any family, and one more for so many rows: of more, the best would be so by chance.
 FEW_TRIALS, ROWS_OF_A_TRIAL = 5, 100
+#: What families of ours may raise for a configuration that does not suit a table.
+EXPECTED = (ValueError, ArithmeticError, MemoryError)
 #: A family whose first trials all fail is given up after so many.
 MOST_FAILURES = 3
 
@@ -66,6 +72,8 @@ class TableTrials:
     def run(self, n_most):
         """Run one trial; return the frozen trials told."""
         self.n_trials += 1
+        if self.n_trials == 1:
+            self._warn_of_weights()
         names = {name: f"{self.family}.{name}" for name in self._space}
         attrs = {"autometa:family": self.family, "autometa:origin": "sampler"}
         proposed = self.proposals.next()
@@ -109,11 +117,12 @@ class TableTrials:
                     break
                 try:
                     model = self.models.make(self._source, config)
-                    self.models.fit(model, fold, limits.should_stop, rows_share)
+                    stale = None if fold else _Staleness(self.library.scorer).is_stale
+                    self.models.fit(model, fold, limits.should_stop, rows_share, stale)
                     if steps is None:
                         steps = _points(self.family, model.n_steps_)
                     predictions.append(self.models.predict(model, fold, steps))
-                except self._errors as error:
+                except Exception as error:  # each library has errors of its own
                     self._note(trial, error)
                     return None
                 fitted.append(model)
@@ -137,7 +146,7 @@ class TableTrials:
         else:
             predictions = predictions[0][None, best]
         if not np.isfinite(scores[best]):
-            self._note(trial, self.library.scorer.metric.error or "the score is not finite")
+            self._note(trial, self.library.scorer.metric.error or NOT_FINITE)
             return None
         if steps[best] is not None:
             config = {**config, steps_name: steps[best]}
@@ -159,16 +168,11 @@ class TableTrials:
         """Whether the fits that are left fit; those that can end early do so by themselves."""
         return find_family(self._source).STEPS_NAME is not None or self.pace.may_fit(seconds)
 
-    @property
-    def _errors(self):
-        """What a fit may raise; of estimators that are not ours, anything."""
-        is_own = isinstance(self._source, Family)
-        return Exception if is_own else (ValueError, ArithmeticError, MemoryError)
-
     def _note(self, trial, error):
         text = error if isinstance(error, str) else repr(error)
         trial.set_user_attr("autometa:error", text[:300])
-        if isinstance(self._source, Family) and not self.n_failed:
+        is_expected = isinstance(error, (str, *EXPECTED)) and not isinstance(self._source, Family)
+        if not is_expected and not self.n_failed:
             warnings.warn(
                 f"A trial of the family {self.family!r} failed: {text}. The search goes on "
                 "without it; study_ has the errors of all trials as 'autometa:error'.",
@@ -176,9 +180,38 @@ class TableTrials:
                 stacklevel=2,
             )
 
+    def _warn_of_weights(self):
+        if isinstance(self._source, Family) and self._source.ignores(self.models.task.weight):
+            warnings.warn(
+                f"The estimator of the family {self.family!r} takes no sample_weight, and these "
+                "weights are no whole multiples of each other, so that rows cannot be repeated "
+                "instead: it is fitted without weights, and scored with them.",
+                FamilyWarning,
+                stacklevel=2,
+            )
+
     def _is_worth_more(self, first):
         library = self.library
         return len(library.candidates) < N_BEFORE_DOUBT or library.is_worth_more_folds(first)
+
+
+class _Staleness:
+    """Whether the first fold's score has stopped getting better while boosting grows."""
+
+    def __init__(self, scorer):
+        self._scorer, self._next = scorer, FEWEST_STEPS
+        self._best, self._n_best = -math.inf, 0
+
+    def is_stale(self, n_steps, predict):
+        """Look at some numbers of steps only, since all that has grown predicts each time."""
+        if n_steps < self._next:
+            return False
+        self._next = math.ceil(STEP_RATIO * n_steps)
+        score = self._scorer.score(predict(), 0)
+        if score > self._best:
+            self._best, self._n_best = score, n_steps
+        most = max(FEWEST_GROWN, self._n_best * STEP_RATIO ** (N_FURTHER + 1))
+        return n_steps >= most
 
 
 def _points(family, n_steps):

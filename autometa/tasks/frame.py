@@ -13,6 +13,9 @@ import pandas as pd
 from autometa.exceptions import InvalidTableError, NestedCellError
 from autometa.tasks._task import check_columns
 
+#: Types of which no cell may be.
+NESTED = (list, tuple, dict, set, bytearray, np.ndarray, pd.Series, pd.DataFrame)
+
 
 def as_frame(X) -> pd.DataFrame:
     """Bring a table into the form of a plain pandas frame.
@@ -128,6 +131,8 @@ def as_targets(y) -> pd.DataFrame:
         )
     if isinstance(y, pd.Index):
         y = y.to_series(index=range(len(y)))
+    if isinstance(y, pd.api.extensions.ExtensionArray):  # such as a pd.Categorical
+        y = pd.Series(y)
     if isinstance(y, pd.Series):
         table = y.to_frame(name="target" if y.name is None else y.name)
     elif _module(y) == "polars" and type(y).__name__ == "Series":
@@ -260,7 +265,7 @@ def _module(value) -> str:
 
 def _is_plain(dtype) -> bool:
     if isinstance(dtype, np.dtype):
-        return dtype.kind in "biufM"
+        return dtype.kind in "biuM" or dtype in (np.float32, np.float64)
     if isinstance(dtype, pd.CategoricalDtype):
         return dtype.categories.is_unique and dtype.categories.dtype.kind in "biufO"
     return _is_pandas_3_text(dtype)
@@ -290,6 +295,7 @@ def _plain_column(column: pd.Series) -> pd.Series:
         import pyarrow as pa
 
         values = pa.chunked_array([pa.array(column.array)]).to_pandas(date_as_object=False)
+        values.name = column.name
         column = values if _is_plain(values.dtype) else _plain_column(values)
         return column
     if isinstance(dtype, pd.CategoricalDtype):
@@ -300,7 +306,10 @@ def _plain_column(column: pd.Series) -> pd.Series:
     if isinstance(dtype, pd.DatetimeTZDtype):
         return column.dt.tz_convert("UTC").dt.tz_localize(None)
     if isinstance(dtype, pd.PeriodDtype):
-        return column.dt.to_timestamp()
+        try:
+            return column.dt.to_timestamp()
+        except ValueError:  # beyond what a timestamp can hold
+            return _plain_objects(column.astype(object).where(column.isna(), column.astype(str)))
     if isinstance(dtype, pd.SparseDtype):
         dense = column.sparse.to_dense()
         return dense if _is_plain(dense.dtype) else _plain_column(dense)
@@ -314,6 +323,8 @@ def _plain_column(column: pd.Series) -> pd.Series:
         )
     if dtype.kind == "O" and isinstance(dtype, np.dtype):
         return _plain_objects(column)
+    if dtype.kind == "f" and isinstance(dtype, np.dtype):  # of half or more than double precision
+        return column.astype(np.float64)
     if pd.api.types.is_numeric_dtype(dtype) and dtype.kind in "iuf":  # Int64, Float32, ...
         if column.isna().any():
             return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), column.index)
@@ -339,8 +350,9 @@ def _plain_objects(column: pd.Series) -> pd.Series:
     if content in ("complex", "timedelta", "timedelta64"):
         return _plain_column(column.infer_objects())
     if content in ("mixed", "mixed-integer"):
-        nested = (v for v in column if isinstance(v, list | tuple | dict | set | np.ndarray))
-        first = next(nested, None)
+        if any(isinstance(v, complex | np.complexfloating) for v in column):
+            return _plain_column(column.astype(complex))
+        first = next((v for v in column if isinstance(v, NESTED)), None)
         if first is not None:
             raise NestedCellError(
                 f"Column {column.name!r} holds a {type(first).__name__} in a cell. The argument "

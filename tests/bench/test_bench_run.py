@@ -98,6 +98,17 @@ def test_what_is_there_is_not_run_again(bench):
     assert len(runs) == 8
 
 
+def test_other_knowledge_is_run_anew(bench, tmp_path):
+    bench(["autometa.py", "b"], {1: 1})
+    bench.asked.clear()
+
+    runs = bench(["autometa.py", "b"], {1: 1}, knowledge=tmp_path)
+
+    assert [name for name, *_ in bench.asked] == ["autometa.py"] * 2
+    options = dict(zip(runs["method"], runs["options"], strict=True))
+    assert json.loads(options["autometa.py"]) == {"knowledge": str(tmp_path)}
+
+
 def test_another_table_of_the_same_name_is_run_anew(bench, small_tasks):
     bench(["a"], {1: 1})
     task = small_tasks[0]

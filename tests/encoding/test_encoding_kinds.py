@@ -9,7 +9,12 @@ import pyarrow as pa
 import pytest
 
 from autometa.encoding import TableEncoder
-from autometa.exceptions import ColumnMismatchError, DroppedColumnsWarning, InvalidTableError
+from autometa.exceptions import (
+    ColumnMismatchError,
+    DroppedColumnsWarning,
+    InvalidTableError,
+    UnreadableCellsWarning,
+)
 
 NA = None
 DATES = [datetime.date(2020, 1, 31), datetime.date(2021, 3, 1), NA]
@@ -211,6 +216,70 @@ def test_a_column_that_changes_type_is_refused_by_name(column, values):
 
     with pytest.raises(ColumnMismatchError, match=f"'{column}' held .* Convert it"):
         encoder.transform(table.assign(**{column: values}))
+
+
+@pytest.mark.parametrize("word", ["?", "N/A", " unknown ", "-"])
+def test_a_word_for_missing_does_not_make_text_of_numbers(word):
+    texts = [f"{value:.3f}" for value in np.linspace(0, 1, 30)]
+    table = pd.DataFrame({"plain": [*texts[:-1], None], "marked": [*texts[:-1], word]})
+
+    encoder = TableEncoder().fit(table)
+    out = encoder.transform(table)
+
+    assert encoder.kinds_ == ["number", "number"]
+    np.testing.assert_array_equal(out[:, 0], out[:, 1])
+
+
+def test_a_slip_among_many_numbers_is_missing_and_said():
+    texts = [f"{value:.3f}" for value in np.linspace(0, 1, 200)]
+    texts[150] = "0.7S3"
+
+    with pytest.warns(UnreadableCellsWarning, match=r"'size'.* 1 of its cells.*0\.7S3") as said:
+        encoder = TableEncoder().fit(pd.DataFrame({"size": texts}))
+
+    assert encoder.kinds_ == ["number"] and len(said) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1", "2", "?"] * 20,  # so few numbers may be names
+        [*map(str, range(30)), "A", "B"] * 5,  # so many others are levels
+        ["none", "unknown"] * 10,
+    ],
+)
+def test_names_that_are_partly_numbers_stay_categories(values):
+    table = pd.DataFrame({"name": values, "row": range(len(values))})
+
+    assert TableEncoder().fit(table).kinds_ == ["category", "number"]
+
+
+def test_dates_with_words_for_missing_are_dates():
+    dates = [f"2020-01-{day:02d}" for day in range(1, 21)]
+
+    assert TableEncoder().fit(pd.DataFrame({"day": [*dates, "0000-00-00"]})).kinds_ == ["date"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("number", ["?", "3"]), ("text", ["many", "3"]), ("date", ["soon", "2020-01-31"])],
+)
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_a_cell_that_cannot_be_read_is_missing(column, values, n_rows):
+    table = pd.DataFrame({"number": [1.0, 3.0], "text": ["1", "3"], "date": ["2020-01-05"] * 2})
+    table.loc[0, "date"] = "2020-01-31"
+    encoder = TableEncoder().fit(table)
+    given = table.astype({"number": object}).assign(**{column: values})[:n_rows]
+
+    if column == "number":  # "?" is a word for it
+        out = encoder.transform(given)
+    else:
+        with pytest.warns(UnreadableCellsWarning, match=column):
+            out = encoder.transform(given)
+
+    j = encoder.column_sources_ == table.columns.get_loc(column)
+    assert (out[0, j] == [0, 0, 1]).all()
+    assert (out[1:, j, 2] == 0).all()
 
 
 def test_booleans_may_come_as_numbers():

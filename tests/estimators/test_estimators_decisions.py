@@ -146,3 +146,26 @@ def test_a_shift_is_the_quantile_of_the_errors():
 
     assert shift == pytest.approx(0.9, abs=0.03)
     assert score == pytest.approx(-mean_pinball_loss(y[0], np.full(101, shift), alpha=0.9))
+
+
+def test_thresholds_without_a_score_do_not_hide_the_others(rare, knowledge):
+    X, y, _, _ = rare
+
+    def f1_or_error(estimator, X, y):
+        predicted = estimator.predict(X)
+        if not predicted.any():
+            raise ZeroDivisionError("no row is predicted 1")
+        return f1_score(y, predicted)
+
+    model = AutoMetaClassifier(metric=f1_or_error, knowledge=knowledge, **OPTIONS).fit(X, y)
+
+    assert model.class_offsets_[1] > 0
+
+
+def test_where_no_threshold_has_a_score_labels_stay(rare):
+    mean = np.random.default_rng(0).dirichlet(np.ones(2), size=(1, 50))
+    scorer = SimpleNamespace(scores=lambda p: np.full(len(p), np.nan))
+
+    offsets, _ = choose_offsets(scorer, mean, np.array([0.5, 0.5]))
+
+    assert not offsets.any()

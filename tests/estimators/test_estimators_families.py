@@ -248,3 +248,37 @@ def test_a_metric_that_cannot_score_a_target_is_refused_before_any_is_fitted(mon
 
     with pytest.raises(InvalidInputError, match="neg_mean_squared_log_error cannot score numbers"):
         AutoMetaRegressor(metric="neg_mean_squared_log_error").fit(X, Y)
+
+
+def test_a_network_that_the_metric_cannot_score_has_no_weight(fit, monkeypatch):
+    def refuse(task, folds, configs, *, report, **options):
+        n_configs = len(configs)
+        report(range(n_configs), 1, [np.nan] * n_configs, [None] * n_configs)
+
+    monkeypatch.setattr("autometa.search._network_trials.evaluate_group", refuse)
+
+    model = fit(AutoMetaRegressor, 4, ["adapted_network", "extra_trees"])
+
+    board = model.leaderboard_
+    network = board[board["family"] == "adapted_network"]
+    assert set(network["state"]) == {"fail"} and "not tried" not in set(board["state"])
+    errors = [trial.user_attrs.get("autometa:error") for trial in model.study_.trials]
+    assert "the score is not finite" in errors
+
+
+@pytest.mark.parametrize("family", ["lightgbm", "catboost", "hist_gradient_boosting"])
+def test_a_split_in_which_all_numbers_are_alike_is_fitted(family, knowledge):
+    if family != "hist_gradient_boosting":
+        pytest.importorskip(family)
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    y = np.r_[np.zeros(50), np.arange(50.0)]
+
+    model = AutoMetaRegressor(
+        families=[family, "linear"],
+        cv=TimeSeriesSplit(4),
+        n_trials=2,
+        time_limit=None,
+        knowledge=knowledge,
+    ).fit(X, y)
+
+    assert set(model.leaderboard_["state"]) <= {"complete", "pruned"}

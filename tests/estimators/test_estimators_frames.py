@@ -8,8 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autometa import AutoMetaClassifier, AutoMetaRegressor
-from autometa.exceptions import AutoMetaError, DroppedColumnsWarning
+from autometa import AutoMetaClassifier, AutoMetaRegressor, load
+from autometa.exceptions import (
+    AutoMetaError,
+    ColumnMismatchError,
+    DroppedColumnsWarning,
+    UnreadableCellsWarning,
+)
 
 N_ROWS = 24
 TABLE = pd.DataFrame(
@@ -235,3 +240,36 @@ def test_labels_of_a_target_stay_what_they_are(knowledge):
 
     with pytest.raises(AutoMetaError, match="mixes labels"):
         AutoMetaClassifier(n_trials=0, knowledge=knowledge).fit(np.arange(8).reshape(-1, 1), y)
+
+
+@pytest.mark.parametrize("names", [[10, 20, 30], [2, 0, 1], [("a", 1), ("a", 2), ("b", 1)]])
+def test_columns_of_other_names_than_text_keep_their_order(classifier, tmp_path, names):
+    values = np.random.default_rng(0).normal(size=(N_ROWS, 3))
+    table = pd.DataFrame(values, columns=pd.Index(names))
+    classifier.fit(table, Y).save(tmp_path)
+
+    for model in (classifier, load(tmp_path)):
+        np.testing.assert_array_equal(model.predict_proba(values), model.predict_proba(table))
+        with pytest.raises(ColumnMismatchError, match="in another order"):
+            model.predict(table[names[::-1]])
+
+
+def test_columns_of_several_targets_keep_their_order_too(classifier):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(N_ROWS, 3)), columns=[2, 0, 1])
+    classifier.fit(table, np.column_stack([Y, Y[::-1]]))
+
+    assert classifier.predict(table).shape == (N_ROWS, 2)
+    with pytest.raises(ColumnMismatchError, match="in another order"):
+        classifier.predict(table[[0, 1, 2]])
+
+
+def test_a_cell_that_cannot_be_read_does_not_end_a_prediction(classifier):
+    table = TABLE.assign(size=[f"{value:.3f}" for value in np.linspace(0, 1, N_ROWS)])
+    classifier.fit(table, Y)
+    other = table.assign(size=["?", "n/a", "O.3", *table["size"][3:]])
+
+    with pytest.warns(UnreadableCellsWarning, match="'size'.* 1 of its cells .*'O.3'"):
+        found = classifier.predict_proba(other)
+
+    expected = classifier.predict_proba(table.assign(size=[None] * 3 + list(table["size"][3:])))
+    np.testing.assert_array_equal(found, expected)

@@ -16,6 +16,7 @@ from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessR
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, WhiteKernel
 from sklearn.linear_model import LinearRegression, PoissonRegressor, TweedieRegressor
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -315,3 +316,21 @@ def test_where_the_other_folds_do_not_fit_one_is_fitted(fit, monkeypatch):
     assert Counted.fits == 1
     board = model.leaderboard_.set_index("family")
     assert board.loc["counted", "state"] == "pruned"
+
+
+def test_weights_that_an_estimator_cannot_take_are_said(fit):
+    family = Family("neighbours", KNeighborsClassifier())
+
+    with pytest.warns(FamilyWarning, match="'neighbours' takes no sample_weight"):
+        fit([family, "linear"], class_weight={"up": 1.0, "down": 1.234})
+
+
+def test_rows_that_occur_often_count_as_often_for_what_takes_no_weights(knowledge):
+    few = np.repeat(np.arange(6.0), [300, 1, 1, 1, 1, 1])[:, None]
+    y = np.repeat(["up", "down"], [300, 5])
+    options = {"n_trials": 1, "time_limit": None, "cv": 2, "knowledge": knowledge}
+    family = Family("neighbours", KNeighborsClassifier(n_neighbors=20))
+
+    model = AutoMetaClassifier(families=[family], **options).fit(few, y)
+
+    assert model.predict_proba([[0.0]])[0, 1] > 0.9

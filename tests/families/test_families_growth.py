@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
 from sklearn.base import is_regressor
+from threadpoolctl import threadpool_limits
 
-from autometa.families import EXTRAS, GROWING, _growth, find_family
+from autometa.families import (
+    BOOSTING,
+    EXTRAS,
+    FAMILIES,
+    GROWING,
+    _growth,
+    _table_model,
+    find_family,
+)
 
 FAMILY = pytest.mark.parametrize("family", sorted(GROWING))
 
@@ -85,3 +94,46 @@ def test_the_larger_the_table_the_fewer_trees_between_two_questions(
     stopped = fit(make(family, is_regression=False), X, y, should_stop=lambda: True)
 
     assert stopped.n_steps_ == 2
+
+
+@pytest.mark.parametrize("family", sorted(BOOSTING - {"catboost"}))
+@pytest.mark.parametrize("n_classes", [None, 2, 3])
+def test_boosting_shows_what_it_predicts_so_far(family, make_table, n_classes):
+    X, y = make_table(n_classes=n_classes)
+    model, seen = make(family, is_regression=n_classes is None), {}
+    model.preparation_ = model.preparation.fit(X)
+    Z = model.preparation_.transform(X)
+
+    def is_stale(n_steps, predict):
+        seen[n_steps] = predict(Z)
+        return n_steps >= 20
+
+    model.fit_prepared(Z, y, is_stale=is_stale)
+
+    assert model.n_steps_ == max(seen) == 20
+    few = min(seen)
+    [staged] = model.stage_prepared(Z, [few])
+    np.testing.assert_allclose(seen[few], staged, rtol=1e-4, atol=1e-6)
+
+
+def test_numbers_that_are_all_alike_are_fitted(make_table):
+    X, _ = make_table()
+    for family in sorted(set(FAMILIES) - {"adapted_network"} - set(EXTRAS)):
+        model = find_family(family).make({}, is_regression=True).fit(X, np.full(len(X), 7.0))
+
+        np.testing.assert_allclose(predict(model, X), 7.0)
+
+
+def test_a_machine_of_fewer_processors_predicts_with_fewer_threads(make_table, monkeypatch):
+    pytest.importorskip("lightgbm")
+    X, y = make_table()
+    model = find_family("lightgbm").make({}, is_regression=False, n_threads=2).fit(X, y)
+    before, seen = predict(model, X), []
+    monkeypatch.setattr(_table_model, "cpu_count", lambda: 1)
+    monkeypatch.setattr(
+        _table_model, "threadpool_limits", lambda n: [seen.append(n), threadpool_limits(n)][1]
+    )
+
+    np.testing.assert_array_equal(predict(model, X), before)
+
+    assert seen == [1] and model.model_.n_jobs == 1

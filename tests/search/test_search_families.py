@@ -1,6 +1,7 @@
 """Several families in one search."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ from autometa._calibration import temper
 from autometa._deadline import Deadline
 from autometa._metrics import Metric
 from autometa.evaluation import FoldModels, FoldScorer
+from autometa.exceptions import FamilyWarning
 from autometa.families import EncodedTask, Folds, find_family
 from autometa.knowledge import Knowledge
 from autometa.search import FamilyProposals, Pace
 from autometa.search._library import Candidate, Library
+from autometa.search._table_trials import _Staleness
 
 NAMES = ("adapted_network", "linear", "knn")
 
@@ -301,3 +304,43 @@ def test_weights_are_chosen_for_a_mean_that_is_made_sharper_later():
     few = library.weights
     library.settle(most=50)  # too few rows to choose by
     np.testing.assert_array_equal(library.weights, few)
+
+
+def test_boosting_ends_on_the_first_fold_where_the_score_stays_the_same(short, search_families):
+    [trial] = search_families(1, families=["hist_gradient_boosting"], n_folds=1).trials
+
+    assert trial.params["hist_gradient_boosting.max_iter"] == 100
+    assert trial.user_attrs["autometa:n_steps"] < 100
+
+
+def test_staleness_looks_at_few_steps_and_waits_for_some():
+    asked, scores = [], {7: 0.6, 20: 0.7}
+    stale = _Staleness(SimpleNamespace(score=lambda n_steps, fold: scores.get(n_steps, 0.5)))
+
+    def predict(n_steps):
+        asked.append(n_steps)
+        return n_steps
+
+    ended = next(n for n in range(1, 500) if stale.is_stale(n, lambda: predict(n)))  # noqa: B023
+
+    assert asked == [5, 7, 10, 14, 20, 28, 40, 56]  # the last three after the best
+    assert ended == 56
+
+
+def test_an_error_of_a_library_ends_a_trial_and_is_said(short, search_families, monkeypatch):
+    fit = FoldModels.fit
+
+    class LibraryError(Exception):
+        pass
+
+    def fail(self, model, *options):
+        if "Neighbours" in type(model.model).__name__:
+            raise LibraryError("all train targets are equal")
+        return fit(self, model, *options)
+
+    monkeypatch.setattr(FoldModels, "fit", fail)
+
+    with pytest.warns(FamilyWarning, match="'knn' failed: LibraryError.* targets are equal"):
+        result = search_families(6, families=["linear", "knn"])
+
+    assert {one.family for one in result.found.candidates} == {"linear"}

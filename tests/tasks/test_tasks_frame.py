@@ -114,6 +114,9 @@ def test_rows_are_counted_from_0():
         (pd.Categorical(pd.array([3, None], dtype="Int64")), [3, np.nan]),
         (pd.Categorical(pd.to_datetime(["2020-01-01", None])), ["2020-01-01", np.nan]),
         (pd.interval_range(0, 2), ["(0, 1]", "(1, 2]"]),
+        (pd.PeriodIndex([pd.Period(year=300_000, freq="Y"), None]), ["300000", np.nan]),
+        (np.array([1.5, np.nan], dtype=np.float16), [1.5, np.nan]),
+        (np.array([1.5, np.nan], dtype=np.longdouble), [1.5, np.nan]),
     ],
 )
 def test_a_column_of_any_type_becomes_plain(values, expected):
@@ -181,6 +184,9 @@ def test_a_mask_of_nothing_costs_nothing():
         (pd.DataFrame({"a": [1j]}), "Complex data not supported"),
         (pd.DataFrame({"a": [[1], [2]]}), "Column 'a' holds a list in a cell"),
         (pd.DataFrame({"a": [[1], 2]}), "Column 'a' holds a list in a cell"),
+        (pd.DataFrame({"a": [bytearray(b"x"), 2]}), "Column 'a' holds a bytearray in a cell"),
+        (pd.DataFrame({"a": [1j, 2.5]}, dtype=object), r"Complex data .*\(column 'a'\)"),
+        (pa.table({"a": [[1], [2]]}), "Column 'a' holds a ndarray in a cell"),
         (pl.LazyFrame({"a": [1]}), "collect"),
         (None, "Cannot read a table from NoneType"),
         ("table.csv", "Cannot read a table from str"),
@@ -211,6 +217,7 @@ def test_a_sparse_matrix_is_refused_with_the_way_out():
         pd.Series(["no", "yes"], dtype="string"),
         pd.Series(["no", "yes"], dtype="category"),
         pd.Index(["no", "yes"]),
+        pd.Categorical(["no", "yes"]),
         pd.DataFrame({"y": ["no", "yes"]}),
         pl.Series("y", ["no", "yes"]),
         pa.array(["no", "yes"]),
