@@ -1,8 +1,9 @@
 """What a column of a table is, and how each kind becomes numbers."""
 
 import dataclasses
-import functools
+import re
 import warnings
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +12,20 @@ from pandas.api import types
 
 from autometa.exceptions import ColumnMismatchError, InvalidTableError, UnreadableCellsWarning
 
+#: A number with marks of thousands, a currency or a percent sign.
+MARKED_NUMBER = r"([+-]?)[$€£¥]?\s*(\d+|\d{1,3}(?:,\d{3})+)(\.\d+)?\s*[%€]?"
 ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?"
 UTC_OFFSET = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
+#: Other ways to write a date, those of text that looks like one; of two that fit, as pandas does,
+#: the first.
+DATE_LIKE = (
+    r"\d{1,4}[-/. ](?:\d{1,2}|[A-Za-z]{3,9})[-/. ]\d{2,4}\b.*|[A-Za-z]{3,9} \d{1,2},? \d{4}\b.*"
+)
+DAY_FORMATS = (
+    *("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%m-%d-%Y", "%d-%m-%Y"),
+    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d %b %Y"),
+    *("%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
+)
 # From whole years to hours; a part is kept where it varies, the day count always.
 DATE_PARTS = ("days", "year", "month", "day", "day_of_week", "hour")
 #: What stands for a missing value among numbers and dates written as text, in small letters.
@@ -88,9 +101,39 @@ def _kind_of_values(values):
         return "number"
     if inferred in ("string", "mixed", "mixed-integer") and _reads(values, _parse_numbers):
         return "number"
-    if inferred == "string" and _reads(values, _parse_iso_dates):
+    if inferred == "string" and _date_format(values) is not None:
         return "date"
     return "category"
+
+
+def find_date_format(column):
+    """How a column that holds dates writes them; None but for text that is not ISO 8601."""
+    if _kind_of_dtype(column.dtype) != "object":
+        return None
+    values = column.dropna().to_numpy(dtype=object)
+    return (_date_format(values) or None) if _is_text(values) else None
+
+
+def _date_format(values):
+    """The format of dates written as text, "" for ISO 8601; None where they are none."""
+    if _reads(values, _parse_iso_dates):
+        return ""
+    first = next((value for value in values if not _is_missing_word(value)), "").strip()
+    if re.fullmatch(DATE_LIKE, first) is None:
+        return None
+    time = ""
+    if ":" in first:
+        half = re.search(r"( ?)[ap]m$", first, re.IGNORECASE)
+        time = " %H:%M:%S"[: 3 * (1 + first.count(":"))]
+        if half is not None:
+            time = time.replace("%H", "%I") + half.group(1) + "%p"
+    formats = (day + time for day in DAY_FORMATS)
+    return next((f for f in formats if _reads(values, partial(_parse_format, format=f))), None)
+
+
+def _parse_format(values, format):
+    dates = pd.to_datetime(pd.Series(values, dtype=object), format=format, errors="coerce")
+    return dates.to_numpy().astype("datetime64[us]")
 
 
 def _reads(values, parse):
@@ -114,7 +157,12 @@ def _is_missing_word(value):
 
 
 def _parse_numbers(values):
-    return np.asarray(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
+    numbers = np.array(pd.to_numeric(pd.Series(values), errors="coerce"), dtype=np.float64)
+    for i in np.flatnonzero(np.isnan(numbers)):
+        found = re.fullmatch(MARKED_NUMBER, str(values[i]).strip())
+        if found is not None:
+            numbers[i] = float("".join(filter(None, found.groups())).replace(",", ""))
+    return numbers
 
 
 def _is_text(values):
@@ -207,8 +255,11 @@ def as_numbers(column, name, before="numbers"):
     return numbers
 
 
-def as_dates(column, name):
-    """Read a column as datetime64[us] of shape (n_rows,) in UTC, NaT where missing."""
+def as_dates(column, name, format=None):
+    """Read a column as datetime64[us] of shape (n_rows,) in UTC, NaT where missing.
+
+    ``format`` is that of text which is not ISO 8601; text that is reads as well.
+    """
     dates = np.full(len(column), np.datetime64("NaT"), dtype="datetime64[us]")
     is_present = column.notna().to_numpy()
     if not is_present.any():
@@ -222,7 +273,11 @@ def as_dates(column, name):
         column = column.dt.tz_convert(None)
     if isinstance(column.dtype, np.dtype) and kind == "date":
         return column.to_numpy().astype("datetime64[us]")
-    dates[is_present] = _parse_dates(column.to_numpy(dtype=object)[is_present])
+    values = column.to_numpy(dtype=object)[is_present]
+    found = _parse_dates(values)
+    if format is not None and _is_text(values):
+        found = np.where(np.isnat(found), _parse_format(values, format), found)
+    dates[is_present] = found
     _check_unread(name, "dates", column, is_present & np.isnat(dates))
     return dates
 
@@ -295,14 +350,16 @@ class Dates:
     """Dates, one column a part that varied at fit."""
 
     parts: tuple
+    format: str | None = None
     kind: ClassVar[str] = "date"
 
     @classmethod
-    def fit(cls, dates):
+    def fit(cls, dates, format=None):
         table = cls(DATE_PARTS).read(dates)
         table = table[~np.isnan(table[:, 0])]
         varies = (table != table[:1]).any(axis=0)
-        return cls(("days", *(p for p, v in zip(DATE_PARTS[1:], varies[1:], strict=True) if v)))
+        varying = (p for p, v in zip(DATE_PARTS[1:], varies[1:], strict=True) if v)
+        return cls(("days", *varying), format)
 
     def names(self, name):
         return [f"{name}.{part}" for part in self.parts]
@@ -319,7 +376,7 @@ class Dates:
         return out
 
     def expand(self, column, name):
-        return self.read(as_dates(column, name))
+        return self.read(as_dates(column, name, self.format))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -375,7 +432,7 @@ class Levels:
         place = {text: float(min(j, max_codes - 1)) for j, text in enumerate(self.levels)}
         return np.array([*(place.get(text, np.nan) for text in texts), np.nan])[codes][:, None]
 
-    @functools.cached_property
+    @cached_property
     def _log_counts(self):
         return dict(zip(self.levels, np.log1p(self.counts).tolist(), strict=True))
 

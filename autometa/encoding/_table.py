@@ -102,8 +102,9 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
                 content, texts = _kinds.as_levels(column)
                 plan = _kinds.Levels.fit(content, texts, weights, self.max_levels)
             elif kind == "date":
-                content = _kinds.as_dates(column, name).astype(np.int64)
-                plan = _kinds.Dates.fit(content.view("datetime64[us]"))
+                form = _kinds.find_date_format(column)
+                content = _kinds.as_dates(column, name, form).astype(np.int64)
+                plan = _kinds.Dates.fit(content.view("datetime64[us]"), form)
             elif kind == "missing":
                 content, plan = np.zeros(len(frame)), _kinds.Dropped("missing")
             else:

@@ -261,6 +261,48 @@ def test_dates_with_words_for_missing_are_dates():
 
 
 @pytest.mark.parametrize(
+    "form",
+    [
+        *("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%b %d, %Y"),
+        *("%d %B %Y", "%d-%b-%y", "%m/%d/%y %I:%M %p", "%d/%m/%Y %I:%M:%S%p"),
+    ],
+)
+def test_dates_are_read_as_people_write_them(form):
+    days = pd.Timestamp("2020-01-01 10:20:30") + pd.to_timedelta(37.4 * np.arange(30), unit="h")
+    table = pd.DataFrame({"sold": days.strftime(form), "row": range(30)})
+    encoder = TableEncoder().fit(table)
+    restored = TableEncoder.from_state(*encoder.to_state())
+
+    found = restored.expand(table.assign(sold=[*table["sold"][:-1], "unknown"]))[:, 0]
+
+    assert encoder.kinds_ == ["date", "number"]
+    np.testing.assert_array_equal(np.floor(found[:-1]), (days - pd.Timestamp(0)).days[:-1])
+    assert np.isnan(found[-1])
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["3%", "4.5 %", "+1%"], [3.0, 4.5, 1.0]),
+        (["$3", "-$1,000.50", "$12"], [3.0, -1000.5, 12.0]),
+        (["1,234,567", "12", "7 €"], [1234567.0, 12.0, 7.0]),
+    ],
+)
+def test_marks_of_numbers_are_read_over(texts, numbers):
+    encoder = TableEncoder().fit(pd.DataFrame({"price": texts}))
+
+    assert encoder.kinds_ == ["number"]
+    assert encoder.expand(pd.DataFrame({"price": texts})).ravel().tolist() == numbers
+
+
+@pytest.mark.parametrize("texts", [["1,5", "2,25"], ["12a", "3b"], ["1-2", "3-4"], ["$", "%"]])
+def test_what_only_resembles_numbers_stays_text(texts):
+    table = pd.DataFrame({"name": texts * 10, "row": range(20)})
+
+    assert TableEncoder().fit(table).kinds_ == ["category", "number"]
+
+
+@pytest.mark.parametrize(
     ("column", "values"),
     [("number", ["?", "3"]), ("text", ["many", "3"]), ("date", ["soon", "2020-01-31"])],
 )

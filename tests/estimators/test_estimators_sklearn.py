@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 
 import autometa
 from autometa import AutoMetaClassifier, AutoMetaRegressor
+from autometa.estimators import _base
 
 MODELS = [AutoMetaClassifier, AutoMetaRegressor]
 SHIPPED = Path(autometa.__file__).parent / "knowledge" / "shipped" / "initialisation.json"
@@ -121,14 +122,29 @@ def test_cross_validation_gives_fitted_estimators(classifier):
     assert all(model.n_features_in_ == 5 for model in found["estimator"])
 
 
-def test_metadata_routing_passes_weights_and_groups(classifier):
+def test_metadata_routing_passes_weights_and_groups(classifier, monkeypatch):
+    given, check_given = [], _base.check_given
+    monkeypatch.setattr(
+        _base, "check_given", lambda *a, **o: [given.append(a), check_given(*a, **o)][1]
+    )
+    weight, groups = np.random.default_rng(0).random(60), np.arange(60) % 6
     with config_context(enable_metadata_routing=True):
         routed = classifier.set_fit_request(sample_weight=True, groups=True)
-        routed.set_score_request(sample_weight=False)
-        params = {"sample_weight": np.ones(60), "groups": np.arange(60) % 6}
-        found = cross_validate(routed, X, Y, cv=GroupKFold(3), params=params, error_score="raise")
+        routed.set_score_request(sample_weight=True)
+        params = {"sample_weight": weight, "groups": groups}
+        found = cross_validate(
+            *(routed, X, Y),
+            **{"cv": GroupKFold(3), "params": params, "error_score": "raise"},
+            **{"return_estimator": True, "return_indices": True},
+        )
 
-    assert len(found["test_score"]) == 3
+    for (_, _, its_weight, its_groups), train in zip(given, found["indices"]["train"], strict=True):
+        np.testing.assert_array_equal(its_weight, weight[train])
+        np.testing.assert_array_equal(its_groups, groups[train])
+    for score, model, test in zip(
+        found["test_score"], found["estimator"], found["indices"]["test"], strict=True
+    ):
+        assert score == pytest.approx(model.score(X[test], Y[test], sample_weight=weight[test]))
     assert clone(routed)._metadata_request
 
 
