@@ -5,13 +5,16 @@ import numpy as np
 #: Rows are not repeated into more than so many times as many.
 MOST_REPEATED = 4
 #: So many rows may come of any weights.
-ALWAYS_REPEATED = 20_000
+ALWAYS_REPEATED = 5_000
+#: The smallest weight becomes so many rows at most.
+MOST_OF_SMALLEST = 4
 
 
 def repeat_by_weight(weight):
     """Return the rows, each as often as its weight says; None where that cannot be.
 
-    Weights count relative to the smallest of them, and must be multiples of it.
+    Weights count relative to each other, and must be whole multiples of the smallest of them, or
+    of a half, a third or a quarter of it.
 
     Parameters
     ----------
@@ -27,13 +30,16 @@ def repeat_by_weight(weight):
     --------
     >>> repeat_by_weight(np.array([0.5, 1.0, 0.5])).tolist()
     [0, 1, 1, 2]
-    >>> repeat_by_weight(np.array([1.0, 1.5])) is None
+    >>> repeat_by_weight(np.array([1.0, 1.5])).tolist()
+    [0, 0, 1, 1, 1]
+    >>> repeat_by_weight(np.array([1.0, 1.234])) is None
     True
     """
-    share = weight / weight.min()
-    times = np.round(share)
     most = max(MOST_REPEATED * len(weight), ALWAYS_REPEATED)
-    are_whole = np.abs(times - share).max() <= 1e-6 * times.max()
-    if not are_whole or times.max() == 1 or times.sum() > most:
-        return None
-    return np.repeat(np.arange(len(weight)), times.astype(int))
+    for n_of_smallest in range(1, MOST_OF_SMALLEST + 1):
+        share = n_of_smallest * weight / weight.min()
+        times = np.round(share)
+        are_whole = np.abs(times - share).max() <= 1e-6 * times.max()
+        if are_whole and times.max() > n_of_smallest and times.sum() <= most:
+            return np.repeat(np.arange(len(weight)), times.astype(int))
+    return None

@@ -96,8 +96,9 @@ def run_benchmark(
         raise InvalidInputError(f"rerun names {unknown}, which are not among the methods.")
     own, others = read_runs(folder), read_runs(*reuse)
     others = others[~others["method"].isin(list(rerun))]
-    stored = [row for runs in (others, own) for row in runs.to_dict("records")]
-    done = {key_of(row): row["options"] for row in stored}
+    options = {method.name: _as_json(_options(method, knowledge)) for method in methods}
+    own, others = _of_options(own, options), _of_options(others, options)
+    done = {key_of(row) for runs in (own, others) for row in runs.to_dict("records")}
     known = known_tasks(knowledge)
     session = _Session(folder, n_threads, seed, memory_mb, unlimited_s, keep_predictions)
     deadline = Deadline(None if hours is None else hours * 3600)
@@ -114,8 +115,7 @@ def run_benchmark(
         for fold, budget_s, method in _turns(folds, methods, budgets):
             key = {"method": method.name, "task": task.name, "fold": fold.number}
             key |= {"budget_s": budget_s, "n_threads": n_threads, "seed": seed}
-            options = _as_json(_options(method, knowledge))
-            if done.get(key_of(key | {"data": data[fold.number]})) != options:
+            if key_of(key | {"data": data[fold.number]}) not in done:
                 todo.append((fold, budget_s, method))
         if not todo:
             continue
@@ -140,7 +140,7 @@ def run_benchmark(
                     tables=_written(fold, place),
                     about={**about, "data": data[fold.number], "n_folds": len(folds)},
                 )
-    own = read_runs(folder)
+    own = _of_options(read_runs(folder), options)
     if others.empty or own.empty:
         return own if others.empty else others
     return newest_of(pd.concat([others, own], ignore_index=True))
@@ -244,6 +244,14 @@ def _options(method, knowledge):
     if knowledge is None or method.file.name != "autometa.py":
         return method.options
     return {"knowledge": str(Path(knowledge).absolute()), **method.options}
+
+
+def _of_options(runs, options):
+    """Leave out runs of methods that are now asked with other options."""
+    is_other = runs["method"].map(options).notna() & (
+        runs["method"].map(options) != runs["options"]
+    )
+    return runs[~is_other].reset_index(drop=True)
 
 
 def _as_json(options):

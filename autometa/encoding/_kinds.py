@@ -21,9 +21,10 @@ UTC_OFFSET = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
 DATE_LIKE = (
     r"\d{1,4}[-/. ](?:\d{1,2}|[A-Za-z]{3,9})[-/. ]\d{2,4}\b.*|[A-Za-z]{3,9} \d{1,2},? \d{4}\b.*"
 )
+LIKELY_YEARS = (1800, 2200)
 DAY_FORMATS = (
     *("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%m-%d-%Y", "%d-%m-%Y"),
-    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d %b %Y"),
+    *("%m/%d/%y", "%d/%m/%y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d %b %Y"),
     *("%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
 )
 # From whole years to hours; a part is kept where it varies, the day count always.
@@ -33,6 +34,7 @@ MISSING_WORDS = frozenset(
     ("", "?", "-", "--", ".", "nan", "na", "n/a", "n.a.", "#n/a", "<na>", "nat", "nil", "none")
     + ("null", "missing", "unknown", "0000-00-00")
 )
+BOOLEAN_WORDS = {"true": True, "false": False}
 #: Text with cells that do not read is numbers or dates where so many different ones do.
 FEWEST_READ = 10
 #: Of its cells, the share that may be neither read nor such words.
@@ -118,8 +120,9 @@ def _date_format(values):
     """The format of dates written as text, "" for ISO 8601; None where they are none."""
     if _reads(values, _parse_iso_dates):
         return ""
-    first = next((value for value in values if not _is_missing_word(value)), "").strip()
-    if re.fullmatch(DATE_LIKE, first) is None:
+    texts = (value.strip() for value in values[:50])
+    first = next((text for text in texts if re.fullmatch(DATE_LIKE, text)), None)
+    if first is None:
         return None
     time = ""
     if ":" in first:
@@ -127,13 +130,18 @@ def _date_format(values):
         time = " %H:%M:%S"[: 3 * (1 + first.count(":"))]
         if half is not None:
             time = time.replace("%H", "%I") + half.group(1) + "%p"
-    formats = (day + time for day in DAY_FORMATS)
-    return next((f for f in formats if _reads(values, partial(_parse_format, format=f))), None)
+    formats = [day + time for day in DAY_FORMATS]
+    formats = [f for f in formats if _reads(values, partial(_parse_format, format=f))]
+    if len(formats) < 2:
+        return formats[0] if formats else None
+    return max(formats, key=lambda f: int((~np.isnat(_parse_format(values, f))).sum()))
 
 
 def _parse_format(values, format):
-    dates = pd.to_datetime(pd.Series(values, dtype=object), format=format, errors="coerce")
-    return dates.to_numpy().astype("datetime64[us]")
+    values = pd.Series(values, dtype=object).str.strip()
+    dates = pd.to_datetime(values, format=format, errors="coerce")
+    is_likely = dates.dt.year.between(*LIKELY_YEARS)  # codes may look like dates
+    return dates.where(is_likely).to_numpy().astype("datetime64[us]")
 
 
 def _reads(values, parse):
@@ -203,9 +211,8 @@ def _check_unread(name, before, column, is_unread):
     wrong = wrong[[not _is_missing_word(value) for value in wrong]]
     if wrong.empty:
         return
-    n_read = int(column.notna().sum() - is_unread.sum())
     texts = list(dict.fromkeys(map(repr, wrong.tolist())))
-    if not n_read and len(texts) > 1:
+    if len(wrong) == column.notna().sum() and len(texts) > 1:
         raise _mismatch(name, before, wrong)
     warnings.warn(
         f"Column {name!r} holds {before}, and {len(wrong)} of its cells cannot be read, such as "
@@ -273,11 +280,14 @@ def as_dates(column, name, format=None):
         column = column.dt.tz_convert(None)
     if isinstance(column.dtype, np.dtype) and kind == "date":
         return column.to_numpy().astype("datetime64[us]")
-    values = column.to_numpy(dtype=object)[is_present]
-    found = _parse_dates(values)
-    if format is not None and _is_text(values):
-        found = np.where(np.isnat(found), _parse_format(values, format), found)
-    dates[is_present] = found
+    values = column.to_numpy(dtype=object)
+    is_text = np.array([isinstance(value, str) for value in values], dtype=bool)
+    if (is_object := is_present & ~is_text).any():
+        dates[is_object] = _parse_dates(values[is_object])
+    if (is_left := is_present & is_text).any():
+        dates[is_left] = _parse_iso_dates(values[is_left])
+    if format is not None and (is_left := is_left & np.isnat(dates)).any():
+        dates[is_left] = _parse_format(values[is_left], format)
     _check_unread(name, "dates", column, is_present & np.isnat(dates))
     return dates
 
@@ -297,6 +307,10 @@ def as_levels(column):
     texts = {}
     merged = np.array([texts.setdefault(_as_text(v), len(texts)) for v in levels] + [-1])
     return merged[codes], list(texts)
+
+
+def _read_boolean(value):
+    return BOOLEAN_WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def _as_text(level):
@@ -337,6 +351,8 @@ class Numbers:
         return [name]
 
     def expand(self, column, name):
+        if self.kind == "boolean" and _kind_of_dtype(column.dtype) == "object":
+            column = column.map(_read_boolean, na_action="ignore")
         numbers = as_numbers(column, name, f"{self.kind}s")
         if self.kind == "boolean":
             is_wrong = ~(np.isnan(numbers) | (numbers == 0) | (numbers == 1))

@@ -426,7 +426,7 @@ class AutoMetaEstimator(BaseEstimator):
             validate_data(self, frame, reset=False, skip_check_array=True)
         except ValueError as error:
             raise ColumnMismatchError(str(error)) from error
-        known, names = self._other_names_, [repr(name) for name in frame.columns]
+        known, names = getattr(self, "_other_names_", None), [repr(name) for name in frame.columns]
         has_names = known is not None and isinstance(X, pd.DataFrame)
         if has_names and names != known and sorted(names) == sorted(known):
             raise ColumnMismatchError(

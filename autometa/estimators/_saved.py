@@ -143,7 +143,7 @@ def _describe(estimator):
         "class": type(estimator).__name__,
         "parameters": _json_parameters(estimator),
         "n_features_in": estimator.n_features_in_,
-        "other_names": estimator._other_names_,
+        "other_names": getattr(estimator, "_other_names_", None),
     }
     if estimator._has_several_targets:
         described, arrays, tables = _describe_targets(estimator)

@@ -175,8 +175,13 @@ class TableModel(BaseEstimator):
 
     def cut(self, n_steps):
         """Predict from here on as if fitting had ended after so many steps."""
-        if n_steps < self.n_steps_:
+        if n_steps < self.n_steps_ and not self._has_no_steps:
             self.n_steps_, self.is_cut_ = n_steps, True
+
+    @property
+    def _has_no_steps(self):
+        """Whether all predictions are the same, as the rows fitted on left nothing to learn."""
+        return self.model_ is None or isinstance(self.model_, (DummyClassifier, DummyRegressor))
 
     def _predict_known(self, Z):
         if self.model_ is None:
@@ -208,7 +213,7 @@ class TableModel(BaseEstimator):
         ------
         ndarray as from `predict_prepared`
         """
-        if self.model_ is None or isinstance(self.model_, (DummyClassifier, DummyRegressor)):
+        if self._has_no_steps:
             yield from (self.predict_prepared(Z) for _ in steps)
             return
         with self._limited_threads():

@@ -17,8 +17,8 @@ N_BEFORE_DOUBT = 3
 FEWEST_STEPS, STEP_RATIO = 5, 1.4
 #: Of these, so many beyond the first fold's best are taken on the other folds.
 N_FURTHER = 2
-#: On the first fold boosting ends with so many steps, and one such number beyond these, without a
-#: better score.
+#: On the first fold boosting ends with so many steps at least, and one such number beyond these,
+#: that all score worse.
 FEWEST_GROWN = 25
 #: Trials of a family whose space is so small that more would repeat themselves.
 MOST_TRIALS = {"linear": 12, "knn": 12}
@@ -45,7 +45,7 @@ class TableTrials:
     def __init__(self, *, study, models, library, pace, proposals):
         self.family, self.study, self.models = proposals.family, study, models
         self.library, self.pace, self.proposals = library, pace, proposals
-        self.n_trials = self.n_failed = 0
+        self.n_trials, self.n_failed, self._has_warned = 0, 0, False
         self._share = 1.0  # of each fold's training rows, those that the next trial is fitted on
         self._is_regression = models.task.is_regression
         self._source = proposals.source
@@ -172,7 +172,8 @@ class TableTrials:
         text = error if isinstance(error, str) else repr(error)
         trial.set_user_attr("autometa:error", text[:300])
         is_expected = isinstance(error, (str, *EXPECTED)) and not isinstance(self._source, Family)
-        if not is_expected and not self.n_failed:
+        if not is_expected and not self._has_warned:
+            self._has_warned = True
             warnings.warn(
                 f"A trial of the family {self.family!r} failed: {text}. The search goes on "
                 "without it; study_ has the errors of all trials as 'autometa:error'.",
@@ -196,7 +197,7 @@ class TableTrials:
 
 
 class _Staleness:
-    """Whether the first fold's score has stopped getting better while boosting grows."""
+    """Whether the first fold's score has been getting worse while boosting grows."""
 
     def __init__(self, scorer):
         self._scorer, self._next = scorer, FEWEST_STEPS
@@ -208,8 +209,8 @@ class _Staleness:
             return False
         self._next = math.ceil(STEP_RATIO * n_steps)
         score = self._scorer.score(predict(), 0)
-        if score > self._best:
-            self._best, self._n_best = score, n_steps
+        if not score < self._best:  # of labels, scores stay the same for long, and begin to rise
+            self._best, self._n_best = max(score, self._best), n_steps
         most = max(FEWEST_GROWN, self._n_best * STEP_RATIO ** (N_FURTHER + 1))
         return n_steps >= most
 

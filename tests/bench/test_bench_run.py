@@ -107,6 +107,8 @@ def test_other_knowledge_is_run_anew(bench, tmp_path):
     assert [name for name, *_ in bench.asked] == ["autometa.py"] * 2
     options = dict(zip(runs["method"], runs["options"], strict=True))
     assert json.loads(options["autometa.py"]) == {"knowledge": str(tmp_path)}
+    first = bench(["autometa.py", "b"], {1: 1}, hours=0)
+    assert sorted(first["method"]) == ["b", "b"]  # the first run's were replaced
 
 
 def test_another_table_of_the_same_name_is_run_anew(bench, small_tasks):

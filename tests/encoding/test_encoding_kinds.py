@@ -280,6 +280,46 @@ def test_dates_are_read_as_people_write_them(form):
     assert np.isnan(found[-1])
 
 
+def test_days_and_months_are_told_apart_by_all_dates():
+    dates = [f"0{1 + i % 9}/01/{1990 + i % 20}" for i in range(300)]
+    table = pd.DataFrame({"born": [*dates, "15/06/1980", "28/02/1990"], "row": range(302)})
+
+    found = TableEncoder().fit(table).expand(table)[:, 0]
+
+    assert found[0] == (pd.Timestamp("1990-01-01") - pd.Timestamp(0)).days
+    assert found[1] == (pd.Timestamp("1991-01-02") - pd.Timestamp(0)).days
+
+
+@pytest.mark.parametrize("slip", ["99999", "today", "0", "2020-01-33"])
+def test_a_slip_among_dates_is_missing_and_said(slip):
+    dates = pd.date_range("2020-01-01", periods=200).strftime("%Y-%m-%d").tolist()
+    table = pd.DataFrame({"day": [slip, *dates], "row": range(201)})
+
+    with pytest.warns(UnreadableCellsWarning, match=f"'day' holds dates.*'{slip}'"):
+        encoder = TableEncoder().fit(table)
+
+    assert encoder.kinds_ == ["date", "number"]
+    with pytest.warns(UnreadableCellsWarning, match="200 of its cells"):
+        assert np.isnan(encoder.expand(table[1:].assign(day=[slip] * 200))[:, 0]).all()
+
+
+def test_texts_and_datetimes_in_one_column_are_dates():
+    table = pd.DataFrame({"day": [f"0{i}/20/2020" for i in range(1, 10)], "row": range(9)})
+    encoder = TableEncoder().fit(table)
+    mixed = table.assign(day=[datetime.datetime(2020, 1, 20), *table["day"][1:]])
+
+    np.testing.assert_array_equal(encoder.expand(mixed), encoder.expand(table))
+
+
+def test_booleans_may_come_as_text():
+    table = pd.DataFrame({"flag": [True, False, True]})
+    encoder = TableEncoder().fit(table)
+
+    for texts in (["True", "false", "TRUE"], [True, "false", True]):
+        found = encoder.transform(pd.DataFrame({"flag": pd.Series(texts, dtype=object)}))
+        np.testing.assert_array_equal(found, encoder.transform(table))
+
+
 @pytest.mark.parametrize(
     ("texts", "numbers"),
     [
@@ -295,7 +335,13 @@ def test_marks_of_numbers_are_read_over(texts, numbers):
     assert encoder.expand(pd.DataFrame({"price": texts})).ravel().tolist() == numbers
 
 
-@pytest.mark.parametrize("texts", [["1,5", "2,25"], ["12a", "3b"], ["1-2", "3-4"], ["$", "%"]])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        *(["1,5", "2,25"], ["12a", "3b"], ["1-2", "3-4"], ["$", "%"], ["3.8.10", "3.9.1"]),
+        *(["01-02-4020", "01-03-4021"], ["12:30", "9:15"], ["10.0.0.1", "10.0.0.2"]),
+    ],
+)
 def test_what_only_resembles_numbers_stays_text(texts):
     table = pd.DataFrame({"name": texts * 10, "row": range(20)})
 

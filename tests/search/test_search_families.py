@@ -327,6 +327,12 @@ def test_staleness_looks_at_few_steps_and_waits_for_some():
     assert ended == 56
 
 
+def test_labels_that_stay_the_same_at_first_do_not_end_growth():
+    stale = _Staleness(SimpleNamespace(score=lambda found, fold: 0.5))
+
+    assert not any(stale.is_stale(n_steps, list) for n_steps in range(1, 500))
+
+
 def test_an_error_of_a_library_ends_a_trial_and_is_said(short, search_families, monkeypatch):
     fit = FoldModels.fit
 
