@@ -350,6 +350,9 @@ def families(
     budget: Annotated[float, typer.Option(help="Seconds of every fit.")] = 10.0,
     default: Annotated[str, typer.Option(help="By commas; empty: those of 'auto'.")] = "",
     further: Annotated[str, typer.Option(help="Those added; empty: all others.")] = "",
+    alone: Annotated[
+        str, typer.Option(help="Those run by themselves; empty: each of the default; none.")
+    ] = "",
     max_tasks: int | None = None,
     hours: Annotated[
         float | None, typer.Option(help="Start no run after this time; 0: print only.")
@@ -368,6 +371,7 @@ def families(
         budget_s=budget,
         default=[name for name in default.split(",") if name] or command.DEFAULT,
         further=[name for name in further.split(",") if name] or command.FURTHER,
+        alone=[name for name in alone.split(",") if name and name != "none"] if alone else None,
         max_tasks=max_tasks,
         hours=hours,
         n_threads=threads,

@@ -20,8 +20,10 @@ FURTHER = ("hist_gradient_boosting", "xgboost", "knn", "svm")
 ALL = "all by default"
 
 
-def find_variants(default=DEFAULT, further=FURTHER):
+def find_variants(default=DEFAULT, further=FURTHER, alone=None):
     """Return the variants compared; each is the estimator with other ``families``.
+
+    ``alone`` names those that are also run by themselves; None: each of ``default``.
 
     Returns
     -------
@@ -30,7 +32,7 @@ def find_variants(default=DEFAULT, further=FURTHER):
     families = {ALL: [*default]}
     families |= {f"without {name}": [n for n in default if n != name] for name in default}
     families |= {f"with {name}": [*default, name] for name in further}
-    families |= {f"{name} alone": [name] for name in default}
+    families |= {f"{name} alone": [name] for name in (default if alone is None else alone)}
     file = Path(autometa.bench.__file__).parent / "methods" / "autometa.py"
     return [Method(name, file, {"families": found}) for name, found in families.items()]
 
@@ -43,6 +45,7 @@ def main(
     budget_s=10.0,
     default=DEFAULT,
     further=FURTHER,
+    alone=None,
     max_tasks=None,
     hours=None,
     n_threads=2,
@@ -55,8 +58,8 @@ def main(
     corpus, results : path
     split : {"meta-dev", "meta-valid"}
     budget_s : float
-    default, further : sequence of str
-        Families that are left out one by one, and that are added.
+    default, further, alone : sequence of str
+        Families that are left out one by one, that are added, and that are run by themselves.
     max_tasks : int, optional
     hours : float, optional
         0: print only.
@@ -69,7 +72,7 @@ def main(
         of the loss over tables of classes (log-loss) and of numbers (root mean squared error),
         ``wins`` and ``losses`` (tables), Wilcoxon's ``p`` and the mean rank.
     """
-    variants = find_variants(default, further)
+    variants = find_variants(default, further, alone)
     tasks = find_tasks(corpus, split, max_tasks)
     common = {"n_threads": n_threads, "seed": seed, "hours": hours}
     runs = run_benchmark(tasks, variants, {budget_s: 1}, results, **common)

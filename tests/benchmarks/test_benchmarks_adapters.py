@@ -136,12 +136,13 @@ def test_what_amlb_asks_for_reaches_the_estimator(amlb, table, tmp_path, monkeyp
                 is_classification=True,
                 metric="logloss",
                 framework_params=given,
+                max_mem_size_mb=4_000,
             )
         )
 
     assert asked == {
         **{"metric": "neg_log_loss", "time_limit": 30, "n_jobs": 4, "random_state": 1},
-        **{"on_known_task": "raise", "n_trials": 3},
+        **{"on_known_task": "raise", "n_trials": 3, "memory_limit": 4.0},
     }
 
 

@@ -33,6 +33,7 @@ def test_variants_have_one_family_less_or_more():
     assert found["without linear"] == [n for n in families.DEFAULT if n != "linear"]
     assert found["with knn"] == [*families.DEFAULT, "knn"]
     assert found["catboost alone"] == ["catboost"] and len(found) == 1 + 6 + 4 + 6
+    assert len(families.find_variants(alone=["linear"])) == 1 + 6 + 4 + 1
 
 
 def test_the_default_families_are_those_of_the_estimator():
@@ -47,6 +48,7 @@ def test_variants_are_run_and_compared(corpus, tmp_path):
 
     ran = CliRunner().invoke(app, [*options, "--json"])
     printed = CliRunner().invoke(app, [*options, "--hours", "0"])
+    fewer = CliRunner().invoke(app, [*options, "--hours", "0", "--alone", "none"])
 
     assert ran.exit_code == 0, ran.output
     figures = json.loads(ran.stdout)
@@ -56,4 +58,5 @@ def test_variants_are_run_and_compared(corpus, tmp_path):
     assert rows[families.ALL]["classes"] is None and rows[families.ALL]["numbers"] == 0
     assert rows["knn alone"]["numbers"] > 0.5 > abs(rows["linear alone"]["numbers"])
     assert rows["knn alone"]["losses"] == 1 and math.isfinite(rows["with svm"]["numbers"])
+    assert fewer.exit_code == 0 and "with svm" in fewer.stdout and "alone" not in fewer.stdout
     assert "overlap with meta-training: 0" in printed.stdout and "knn alone" in printed.stdout

@@ -26,10 +26,12 @@ def run(dataset, config):
     metric = METRICS.get(config.metric)
     if metric is None:
         log.warning("autometa has no metric %s; it uses its default.", config.metric)
+    memory_mb = getattr(config, "max_mem_size_mb", None)
     options = {
         "metric": metric,
         "time_limit": config.max_runtime_seconds,
         "n_jobs": config.framework_params.get("_n_jobs", config.cores),
+        "memory_limit": memory_mb / 1_000 if memory_mb else None,
         "random_state": config.seed,
         # The benchmark's tables are well known: whoever judges the result has to know it too.
         "on_known_task": config.framework_params.get("_on_known_task", "warn"),
