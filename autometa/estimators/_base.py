@@ -373,7 +373,7 @@ class AutoMetaEstimator(BaseEstimator):
         return [FamilyProposals(family, knowledge, describe, **kind) for family in families]
 
     def _keep(self, choices, found, task, initialisation, pace, seed):
-        """Make what predicts: networks adapted on all rows, and the models of the folds."""
+        """Make what predicts: networks adapted on all rows, and models of folds and of all rows."""
         from autometa._device import find_device
         from autometa.families import adapt_model
         from autometa.families.adapted_network import NAME
@@ -382,7 +382,7 @@ class AutoMetaEstimator(BaseEstimator):
         for choice in choices:
             one, weight, n_models = choice.candidate, choice.weight, choice.n_models
             if one.family != NAME:
-                members.tables.append((weight, one.models[:n_models]))
+                members.add_tables(weight, one, n_models)
             elif one.n_steps == 0:  # the weights as proposed are the best there are
                 members.networks.append((weight, proposed))
             else:

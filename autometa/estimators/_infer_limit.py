@@ -130,7 +130,8 @@ def _find_fast(tried, others, watch, limit_s):
 
 def _add_models(choices, watch, limit_s, n_bags):
     """Use more than one model of each, in turn, as far as the time allows."""
-    most = [len(one.candidate.models) or n_bags for one in choices]
+    candidates = [one.candidate for one in choices]
+    most = [len(one.models) + len(one.refits) or n_bags for one in candidates]
     open_ = set(range(len(choices)))
     while open_:
         at = min(open_, key=lambda i: (choices[i].n_models / most[i], -choices[i].weight))

@@ -20,6 +20,24 @@ class Members:
     networks: list = field(default_factory=list)
     tables: list = field(default_factory=list)
 
+    def add_tables(self, weight, candidate, n_models=None):
+        """Add the models of a configuration of tables; of all rows and of folds, half each.
+
+        Parameters
+        ----------
+        weight : float
+        candidate : Candidate
+        n_models : int, optional
+            So many of them only, those of all rows first.
+        """
+        refits, models = candidate.refits, candidate.models
+        if not refits:
+            self.tables.append((weight, models[:n_models]))
+        elif n_models is None or n_models >= len(refits) + len(models):
+            self.tables.extend([(weight / 2, models), (weight / 2, refits)])
+        else:
+            self.tables.append((weight, [*refits, *models][:n_models]))
+
     def predict(self, frame, encoder):
         """Predict rows; each row's numbers depend on that row alone.
 

@@ -42,6 +42,8 @@ class Candidate:
         Steps of the adapted network that scored best.
     models : list of TableModel
         One a fold; none for the adapted network.
+    refits : list of TableModel
+        Of all rows; together they count as much as those of the folds.
     seconds : float
         What fitting and predicting all folds took; NaN where no clock was read.
     rows_share : float
@@ -55,6 +57,7 @@ class Candidate:
     trial: int
     n_steps: int | None = None
     models: list = field(default_factory=list)
+    refits: list = field(default_factory=list)
     seconds: float = float("nan")
     rows_share: float = 1.0
 

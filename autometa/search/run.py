@@ -145,7 +145,6 @@ def run_search(
         proposals = [FamilyProposals(NAME, **kind)]
     is_alone = [one.family for one in proposals] == [NAME]
     fold_models = None if is_alone else models(scorer.rows)
-    refits = not is_alone and not folds.are_bagged
     runners = []
     for one in proposals:
         common["proposals"] = one
@@ -173,7 +172,7 @@ def run_search(
             told, has_gained = turns.run(runner, n_most)
             n_done += len(told)
             n_stale = 0 if has_gained else n_stale + len(told)
-            if refits:
+            if not is_alone:
                 pace.reserve(sum(_largest_s(one, folds) for one in _fitted(library)))
             for frozen in told:
                 for callback in callbacks:
@@ -181,20 +180,27 @@ def run_search(
             if verbose and library.candidates:
                 logger.info("%d trials, best score %.5g", n_done, library.candidates[0].score)
     except KeyboardInterrupt:
-        interrupted = study.is_interrupted = True
-        warnings.warn("Interrupted; the best model found so far is kept.", stacklevel=2)
+        interrupted = _note_interrupt(study)
     finally:
         study.is_searching = False
     if is_alone:
         return _best_alone(study, library, interrupted)
     if not library.candidates:
         return None
-    if refits:
-        sources = {} if interrupted else {one.family: one.source for one in proposals}
-        _refit(library, fold_models, pace, sources)
     library.settle(_most_settled(pace))
+    sources = {} if interrupted else {one.family: one.source for one in proposals}
+    try:
+        _refit(library, fold_models, pace, sources)
+    except KeyboardInterrupt:
+        interrupted = _note_interrupt(study)
     score = float(library.score)
     return SearchResult(library.candidates, library.weights, score, interrupted, scorer)
+
+
+def _note_interrupt(study):
+    study.is_interrupted = True
+    warnings.warn("Interrupted; the best model found so far is kept.", stacklevel=3)
+    return True
 
 
 def _most_settled(pace):
@@ -267,10 +273,12 @@ class _Turns:
 
 
 def _fitted(library):
-    """The table models of all rows that have a weight, the heaviest first."""
+    """The table models of all rows that have a weight, the heaviest first, and the best of all."""
     pairs = zip(library.weights, library.candidates, strict=True)
     members = [
-        (weight, one) for weight, one in pairs if weight > 0 and one.models and one.rows_share == 1
+        (weight, one)
+        for place, (weight, one) in enumerate(pairs)
+        if (weight > 0 or place == 0) and one.models and one.rows_share == 1
     ]
     return [one for _, one in sorted(members, key=lambda pair: -pair[0])]
 
@@ -282,21 +290,28 @@ def _largest_s(one, folds):
 
 
 def _refit(library, fold_models, pace, sources):
-    """Fit what saw some of the rows only on all of them, as far as time allows.
+    """Fit what predicts on all rows too, as far as time allows.
 
-    Of the others, the model of the fold that trains on most rows is kept.
+    Of folds that do not share all rows, the model of the one that trains on most is kept until
+    then.
     """
     folds = fold_models.folds
     largest = int((folds.train_weight > 0).sum(axis=1).argmax())
-    for one in library.candidates:
-        if one.models:
+    if not folds.are_bagged:
+        for one in library.candidates:
             one.models[:] = one.models[largest : largest + 1]
     pace.reserve(0.0)
     for one in _fitted(library):
         if one.family in sources and pace.may_refit(_largest_s(one, folds)):
-            model = fold_models.make(sources[one.family], one.config)
-            fold_models.fit(model)
-            one.models[:] = [model]
+            try:
+                model = fold_models.make(sources[one.family], one.config)
+                fold_models.fit(model)
+            except Exception:  # of a library, as in a trial; the folds' models are there
+                continue
+            if folds.are_bagged:
+                one.refits.append(model)
+            else:
+                one.models[:] = [model]
 
 
 def _best_alone(study, library, interrupted):

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor, Family
 from autometa.estimators._infer_limit import SHARE, Choice, Stopwatch, choose_within
+from autometa.estimators._members import Members
 from autometa.exceptions import InferLimitWarning, InvalidInputError
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -44,15 +45,15 @@ def test_without_an_ensemble_the_best_configuration_predicts_alone(fit, kind):
     assert model.best_score_ == board["score"].iloc[0]
     assert model.best_params_["family"] == board["family"].iloc[0]
     kept = model._model_
-    assert len(kept.networks) + len(kept.tables) == 1
-    assert all(len(models) == 3 for _, models in kept.tables)
+    assert len(kept.networks) == 1 or [len(models) for _, models in kept.tables] == [3, 1]
 
 
 def test_the_fitted_object_keeps_members_only(fit):
     model = fit(n_trials=12)
 
     n_members = (model.leaderboard_["weight"] > 0).sum()
-    assert len(model._model_.networks) + len(model._model_.tables) == n_members
+    tables = model._model_.tables  # models of folds, and one of all rows
+    assert len(model._model_.networks) + len(tables) / 2 == n_members
     held = [value for value in vars(model).values() if isinstance(value, (list, dict))]
     assert not any("TableModel" in repr(value) for value in held)
 
@@ -113,7 +114,7 @@ class FakeWatch(Stopwatch):
 
 
 def candidate(seconds, kind="a", n_models=3):
-    return SimpleNamespace(seconds=seconds, kind=kind, models=[None] * n_models)
+    return SimpleNamespace(seconds=seconds, kind=kind, models=[None] * n_models, refits=[])
 
 
 def choose(candidates, weights, limit_s, others=()):
@@ -147,3 +148,20 @@ def test_another_candidate_stands_in_where_no_member_is_fast_enough():
 
     assert choose([candidate(5.0)], [1.0], 2.5, others) == {0.5: (1.0, 3)}
     assert choose([candidate(5.0)], [1.0], 0.5, others) == {0.1: (1.0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("n_models", "expected"),
+    [
+        (None, [(0.25, ["a", "b"]), (0.25, ["all"])]),
+        (3, [(0.25, ["a", "b"]), (0.25, ["all"])]),
+        (2, [(0.5, ["all", "a"])]),
+        (1, [(0.5, ["all"])]),
+    ],
+)
+def test_models_of_all_rows_count_half_and_come_first(n_models, expected):
+    members = Members(None)
+
+    members.add_tables(0.5, SimpleNamespace(models=["a", "b"], refits=["all"]), n_models)
+
+    assert members.tables == expected

@@ -266,7 +266,7 @@ def test_what_could_not_be_loaded_is_not_saved(fit, make, message, tmp_path):
 
 def test_what_skops_cannot_write_is_not_saved(fit, tmp_path):
     model = fit([Family("own", GaussianNB())])
-    [(_, models)] = model._model_.tables
+    (_, models), *_ = model._model_.tables
     models[0].clusters_ = Birch()
 
     with pytest.raises(InvalidInputError, match="cannot be saved: .*Birch"):

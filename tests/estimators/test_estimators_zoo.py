@@ -156,6 +156,7 @@ def two_rows(rng):
 NUMBER_TARGETS = [constant_target, huge_target, heavy_tails, two_rows]
 
 quiet = pytest.mark.filterwarnings("ignore::autometa.exceptions.DroppedColumnsWarning")
+odd_cells = pytest.mark.filterwarnings("ignore::autometa.exceptions.UnreadableCellsWarning")
 
 
 @pytest.fixture
@@ -203,6 +204,7 @@ def check_probabilities(found, shape):
 
 
 @quiet
+@odd_cells
 @pytest.mark.parametrize("make", TABLES)
 def test_an_awkward_table_of_two_classes(fit, make):
     rng = np.random.default_rng(0)
@@ -221,6 +223,7 @@ def test_an_awkward_table_of_two_classes(fit, make):
 
 
 @quiet
+@odd_cells
 @pytest.mark.parametrize("make", TABLES)
 def test_an_awkward_table_of_numbers(fit, make):
     rng = np.random.default_rng(0)
@@ -273,6 +276,7 @@ def test_thirty_rows_of_numbers(fit):
 
 
 @quiet
+@odd_cells
 @pytest.mark.parametrize("make", [*TABLES, *TARGETS])
 def test_an_awkward_table_at_the_defaults(make):
     rng = np.random.default_rng(0)

@@ -167,6 +167,38 @@ def test_boosting_keeps_the_number_of_steps_that_scored_best(search_families):
     assert one.score == found.scorer.scores(one.predictions[None])[0]
 
 
+def test_members_of_folds_are_fitted_on_all_rows_too(search_families, make_encoded_task):
+    found = search_families(1, families=["extra_trees"]).found
+
+    ((one, weight),) = found.members
+    (model,) = one.refits
+    n_rows = model.model_.estimators_[0].tree_.n_node_samples[0]
+    assert len(one.models) == 3 and n_rows == len(make_encoded_task(n_classes=2).y)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_models_of_the_folds_predict_where_no_fit_on_all_rows_ends(
+    search_families, monkeypatch, error
+):
+    fit = FoldModels.fit
+
+    def fail(self, model, fold=None, *options):
+        if fold is None:
+            raise error("not today")
+        return fit(self, model, fold, *options)
+
+    monkeypatch.setattr(FoldModels, "fit", fail)
+
+    if error is KeyboardInterrupt:
+        with pytest.warns(UserWarning, match="Interrupted"):
+            found = search_families(1, families=["extra_trees"]).found
+    else:
+        found = search_families(1, families=["extra_trees"]).found
+
+    assert len(found.candidates[0].models) == 3 and not found.candidates[0].refits
+    assert found.interrupted == (error is KeyboardInterrupt)
+
+
 def test_after_a_single_fold_members_are_fitted_on_all_rows(search_families, make_encoded_task):
     found = search_families(1, families=["extra_trees"], n_folds=1).found
 
