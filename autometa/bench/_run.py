@@ -248,9 +248,10 @@ def _options(method, knowledge):
 
 def _of_options(runs, options):
     """Leave out runs of methods that are now asked with other options."""
-    is_other = runs["method"].map(options).notna() & (
-        runs["method"].map(options) != runs["options"]
-    )
+    if "options" not in runs:  # written by hand
+        return runs
+    asked = runs["method"].map(options)
+    is_other = asked.notna() & runs["options"].notna() & (asked != runs["options"])
     return runs[~is_other].reset_index(drop=True)
 
 

@@ -23,7 +23,7 @@ PINBALL = make_scorer(mean_pinball_loss, alpha=0.9, greater_is_better=False)
 @pytest.fixture(scope="module")
 def rare():
     """Rows of which one in ten is of the class 1, with some signal; half for training."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(3)
     X = rng.normal(size=(1200, 3))
     y = (X[:, 0] + rng.normal(size=1200) > 1.8).astype(int)
     return X[:600], y[:600], X[600:], y[600:]
