@@ -16,8 +16,8 @@ from autometa.exceptions import ColumnMismatchError, InvalidTableError, Unreadab
 MARKED_NUMBER = r"([+-]?)[$€£¥]?\s*(\d+|\d{1,3}(?:,\d{3})+)(\.\d+)?\s*[%€]?"
 ISO_DATE = r"\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}.*)?"
 UTC_OFFSET = r"\d(?:Z|[+-]\d{2}:?\d{2})$"
-#: Other ways to write a date, those of text that looks like one; of two that fit, as pandas does,
-#: the first.
+#: Other ways to write a date, tried on text that looks like one; of two by which as many cells
+#: read, the first, as pandas does.
 DATE_LIKE = (
     r"\d{1,4}[-/. ](?:\d{1,2}|[A-Za-z]{3,9})[-/. ]\d{2,4}\b.*|[A-Za-z]{3,9} \d{1,2},? \d{4}\b.*"
 )

@@ -353,7 +353,7 @@ def test_staleness_looks_at_few_steps_and_waits_for_some():
         asked.append(n_steps)
         return n_steps
 
-    ended = next(n for n in range(1, 500) if stale.is_stale(n, lambda: predict(n)))  # noqa: B023
+    ended = next(n for n in range(1, 500) if stale.is_stale(n, partial(predict, n)))
 
     assert asked == [5, 7, 10, 14, 20, 28, 40, 56]  # the last three after the best
     assert ended == 56
