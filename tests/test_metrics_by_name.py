@@ -52,6 +52,18 @@ def test_a_class_metric_is_scikit_learns_scorer(name, n_classes):
     assert Metric(name).score(y, probabilities, weight) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("n_values", [1, 2, 5])
+def test_equal_probabilities_count_as_in_scikit_learn(n_values):
+    rng = np.random.default_rng(n_values)
+    y, weight, share = rng.integers(2, size=60), rng.random(60), rng.integers(n_values, size=60)
+    probabilities = np.stack([n_values - share, 1 + share], axis=1) / (n_values + 1)
+
+    found = Metric("roc_auc").score(y, probabilities, weight)
+
+    expected = metrics.roc_auc_score(y, probabilities[:, 1], sample_weight=weight)
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize("name", NUMBER_METRICS)
 def test_a_number_metric_is_scikit_learns_scorer(name):
     rng = np.random.default_rng(0)

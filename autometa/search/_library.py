@@ -85,7 +85,18 @@ class Library:
                 kept.append(one)
                 n_networks += is_network
                 families.add(one.family)
-        self.candidates, self._weights = kept, None
+        if self._weights is not None:
+            self._weights = self._weights_with(candidate, kept)
+        self.candidates = kept
+
+    def _weights_with(self, candidate, kept):
+        """The weights as they were, where a new candidate brings nothing; None where it may."""
+        known = {id(one): w for one, w in zip(self.candidates, self._weights, strict=True)}
+        weights = np.array([known.get(id(one), 0.0) for one in kept])
+        may_bring = candidate.family == NETWORK or weights.sum() < sum(known.values())
+        if may_bring or gains(self._mean(), candidate.predictions, self._score_mean):
+            return None
+        return weights
 
     @property
     def weights(self):
@@ -94,9 +105,7 @@ class Library:
             return np.empty(0)
         if self._weights is None:
             predictions = np.stack([one.predictions for one in self.candidates])
-            weights = select_weights(
-                predictions, lambda mean: self.scorer.scores(mean[None])[0], first=self._believed()
-            )
+            weights = select_weights(predictions, self._score_mean, first=self._believed())
             self._weights = _without_small(weights)
         return self._weights
 
@@ -147,7 +156,7 @@ class Library:
         """Of the ensemble, on the rows it was chosen by; minus infinity without any."""
         if not self.candidates:
             return -np.inf
-        return self.scorer.scores(self._mean()[None])[0]
+        return self._score_mean(self._mean())
 
     def share(self, family):
         """Weight of all candidates of a family."""
@@ -163,6 +172,9 @@ class Library:
             For the rows of the first fold.
         """
         return gains(self._mean()[0], prediction, lambda mean: self.scorer.score(mean, 0))
+
+    def _score_mean(self, mean):
+        return self.scorer.scores(mean[None])[0]
 
     def _mean(self):
         predictions = np.stack([one.predictions for one in self.candidates])
