@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autometa._calibration import least_loss, log_loss, temper
-from autometa.ensemble import gains, select_weights
+from autometa._scorer_metrics import ScorerMetric
+from autometa.ensemble import N_ROUNDS, gains, select_weights
 from autometa.families.adapted_network import NAME as NETWORK
 
 #: Models that an ensemble is chosen from: the best.
@@ -16,6 +17,8 @@ MAX_NETWORKS = 2
 #: Draws that the adapted network has before, which is the best family on the mean table, and rows
 #: above which they get fewer: the fewer rows choose, the more a choice is noise.
 BELIEVED_DRAWS, BELIEVED_ROWS = 5, 500
+#: Draws of the selection where a score takes milliseconds, as scikit-learn's scorers do.
+FEW_ROUNDS = 8
 #: A smaller weight is not worth a model.
 MIN_WEIGHT = 0.04
 #: Temperatures below 1 that the weights are chosen for in the end, numbers of held-out predictions
@@ -73,6 +76,7 @@ class Library:
     def __init__(self, scorer):
         self.scorer, self.candidates = scorer, []
         self._weights = None
+        self._n_rounds = FEW_ROUNDS if isinstance(scorer.metric, ScorerMetric) else N_ROUNDS
 
     def add(self, candidate):
         """Take a candidate in, if it is among the best or the first of its family."""
@@ -105,7 +109,8 @@ class Library:
             return np.empty(0)
         if self._weights is None:
             predictions = np.stack([one.predictions for one in self.candidates])
-            weights = select_weights(predictions, self._score_mean, first=self._believed())
+            options = {"first": self._believed(), "n_rounds": self._n_rounds}
+            weights = select_weights(predictions, self._score_mean, **options)
             self._weights = _without_small(weights)
         return self._weights
 

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 
 from autometa._calibration import temper
 from autometa._deadline import Deadline
-from autometa._metrics import Metric
+from autometa._metrics import Metric, find_metric
 from autometa.evaluation import FoldModels, FoldScorer
 from autometa.exceptions import FamilyWarning
 from autometa.families import EncodedTask, Folds, find_family
@@ -305,6 +305,60 @@ def test_knowledge_is_asked_when_a_family_has_its_turn(seconds, is_asked):
     assert proposals.first()["family"] == "linear" and not asked
     proposals.next()
     assert bool(asked) == is_asked
+
+
+@pytest.fixture
+def make_library():
+    """Make a library that scores a number a row, the target being 0 to 9, and counts how often."""
+
+    def make_library(metric):
+        X, y = np.zeros((10, 1, 3), dtype=np.float32), np.arange(10.0)
+        task = EncodedTask(X, y, np.ones(10), None)
+        library = Library(FoldScorer(task, Folds(np.zeros((1, 10)), np.ones((1, 10))), metric))
+        scores, library.n_scores = library.scorer.scores, 0
+
+        def count(predictions):
+            library.n_scores += len(predictions)
+            return scores(predictions)
+
+        library.scorer.scores = count
+        return library
+
+    return make_library
+
+
+def add(library, error, number):
+    predictions = np.arange(10.0)[None] + error
+    score = library.scorer.scores(predictions[None])[0]
+    library.add(Candidate("knn", {}, score, predictions, number))
+    return library.weights
+
+
+def test_weights_are_chosen_again_only_where_a_model_may_bring_something(make_library):
+    library = make_library(find_metric(None, is_regression=True))
+    wave = np.tile([1.0, -1.0], 5)
+    before = add(library, wave, 0).tolist()
+
+    library.n_scores = 0
+    same = add(library, 2 * wave, 1).tolist()  # the same, and worse
+    n_in_vain = library.n_scores
+    chosen = add(library, -1.5 * wave, 2)
+
+    assert before == [1.0] and same == [1.0, 0.0]
+    assert n_in_vain < 10 < library.n_scores
+    assert len(chosen) == 3 and chosen[0] > chosen[1] > chosen[2] == 0  # the best first
+
+
+def test_scorers_that_take_long_choose_by_fewer_draws(make_library):
+    n_scores = {}
+    for name in ("neg_mean_absolute_error", "neg_median_absolute_error"):
+        library = make_library(find_metric(name, is_regression=True))
+        for number, error in enumerate((1.0, -2.0)):
+            weights = add(library, error, number)
+        n_scores[name] = library.n_scores
+        assert np.abs(weights - [2 / 3, 1 / 3]).max() < 0.05
+
+    assert n_scores["neg_median_absolute_error"] < 0.5 * n_scores["neg_mean_absolute_error"]
 
 
 def test_weights_are_chosen_for_a_mean_that_is_made_sharper_later():
