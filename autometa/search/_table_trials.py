@@ -46,6 +46,7 @@ class TableTrials:
         self.family, self.study, self.models = proposals.family, study, models
         self.library, self.pace, self.proposals = library, pace, proposals
         self.n_trials, self.n_failed, self._has_warned = 0, 0, False
+        self._best_first = -math.inf  # score on the first fold
         self._share = 1.0  # of each fold's training rows, those that the next trial is fitted on
         self._is_regression = models.task.is_regression
         self._source = proposals.source
@@ -132,7 +133,7 @@ class TableTrials:
                 scores = [self.library.scorer.score(one, 0) for one in predictions[0]]
                 best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
                 trial.set_user_attr("autometa:first_fold", float(scores[best]))
-                if not self._is_worth_more(predictions[0][best]):
+                if not self._is_worth_more(predictions[0][best], scores[best]):
                     break
                 steps = steps[: best + 1 + N_FURTHER]
                 predictions[0] = predictions[0][: len(steps)]
@@ -191,9 +192,15 @@ class TableTrials:
                 stacklevel=2,
             )
 
-    def _is_worth_more(self, first):
+    def _is_worth_more(self, first, score):
+        """Whether what the first fold shows is the family's best, or makes the ensemble better.
+
+        The ensemble's weights were chosen by that fold too, so that it is hard to gain there.
+        """
+        is_best, self._best_first = score > self._best_first, max(score, self._best_first)
         library = self.library
-        return len(library.candidates) < N_BEFORE_DOUBT or library.is_worth_more_folds(first)
+        is_early = len(library.candidates) < N_BEFORE_DOUBT
+        return is_best or is_early or library.is_worth_more_folds(first)
 
 
 class _Staleness:
