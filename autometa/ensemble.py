@@ -43,6 +43,8 @@ def select_weights(predictions, score, *, first=None, n_rounds=N_ROUNDS):
     >>> select_weights(models, score, first=np.array([0, 0, 5])).round(2).tolist()
     [0.33, 0.5, 0.17]
     """
+    if len(predictions) == 1:
+        return np.ones(1)
     counts = np.zeros(len(predictions), dtype=int) if first is None else np.array(first)
     total = np.tensordot(counts, predictions, axes=1)
     best_score, best_counts, n_first = -np.inf, None, int(counts.sum())

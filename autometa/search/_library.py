@@ -1,11 +1,13 @@
 """The models that a search has tried, and the ensemble that they make."""
 
 import math
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from autometa._calibration import least_loss, log_loss, temper
+from autometa._deadline import Deadline
 from autometa._scorer_metrics import ScorerMetric
 from autometa.ensemble import N_ROUNDS, gains, select_weights
 from autometa.families.adapted_network import NAME as NETWORK
@@ -17,8 +19,9 @@ MAX_NETWORKS = 2
 #: Draws that the adapted network has before, which is the best family on the mean table, and rows
 #: above which they get fewer: the fewer rows choose, the more a choice is noise.
 BELIEVED_DRAWS, BELIEVED_ROWS = 5, 500
-#: Draws of the selection where a score takes milliseconds, as scikit-learn's scorers do.
-FEW_ROUNDS = 8
+#: Draws of the selection where a score takes milliseconds, as scikit-learn's scorers do, and the
+#: share of the time left that they may take.
+FEW_ROUNDS, CHOOSING_SHARE = 8, 0.05
 #: A smaller weight is not worth a model.
 MIN_WEIGHT = 0.04
 #: Temperatures below 1 that the weights are chosen for in the end, numbers of held-out predictions
@@ -71,12 +74,14 @@ class Library:
     Parameters
     ----------
     scorer : FoldScorer
+    deadline : Deadline, optional
+        By default there is no limit on time, and no clock is read.
     """
 
-    def __init__(self, scorer):
+    def __init__(self, scorer, deadline=None):
         self.scorer, self.candidates = scorer, []
+        self._deadline = Deadline(None) if deadline is None else deadline
         self._weights = None
-        self._n_rounds = FEW_ROUNDS if isinstance(scorer.metric, ScorerMetric) else N_ROUNDS
 
     def add(self, candidate):
         """Take a candidate in, if it is among the best or the first of its family."""
@@ -109,10 +114,22 @@ class Library:
             return np.empty(0)
         if self._weights is None:
             predictions = np.stack([one.predictions for one in self.candidates])
-            options = {"first": self._believed(), "n_rounds": self._n_rounds}
+            options = {"first": self._believed(), "n_rounds": self._n_rounds()}
             weights = select_weights(predictions, self._score_mean, **options)
             self._weights = _without_small(weights)
         return self._weights
+
+    def _n_rounds(self):
+        """Draws that there is time for."""
+        if not isinstance(self.scorer.metric, ScorerMetric):
+            return N_ROUNDS
+        if self._deadline.seconds is None:
+            return FEW_ROUNDS
+        started_s = time.monotonic()
+        self._score_mean(self.candidates[0].predictions)
+        round_s = (time.monotonic() - started_s) * len(self.candidates)
+        n_rounds = CHOOSING_SHARE * self._deadline.left_s / max(round_s, 1e-9)
+        return max(1, min(FEW_ROUNDS, int(n_rounds)))
 
     def settle(self, most=MOST_SETTLED):
         """Choose the weights once more, knowing that a temperature follows.

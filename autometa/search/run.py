@@ -138,7 +138,7 @@ def run_search(
         where not even one trial could start.
     """
     scorer = FoldScorer(task, folds, metric)
-    library = Library(scorer)
+    library = Library(scorer, pace.deadline)
     common = {"study": study, "library": library, "pace": pace}
     if proposals is None:
         kind = {"is_regression": task.is_regression, "n_rows": len(task.y)}

@@ -133,16 +133,25 @@ def test_a_configuration_that_fails_is_told_so_and_the_search_goes_on(
     assert {one.family for one in result.found.candidates} == {"adapted_network", "linear"}
 
 
-def test_what_does_not_help_on_the_first_fold_gets_no_other(short, search_families, monkeypatch):
+def test_what_does_not_help_on_the_first_fold_and_is_not_the_best_there_gets_no_other(
+    short, search_families, monkeypatch
+):
     from autometa.search import _library
 
     monkeypatch.setattr(_library.Library, "is_worth_more_folds", lambda self, first: False)
 
     trials = search_families(10, families=["linear", "knn"]).trials
 
-    assert [t.state for t in trials[:3]] == [TrialState.COMPLETE] * 3
-    assert {t.state for t in trials[3:]} == {TrialState.PRUNED}
-    assert all(np.isfinite(t.intermediate_values[0]) for t in trials[3:])
+    best, states = {}, []
+    for trial in trials:
+        family, first = trial.user_attrs["autometa:family"], trial.user_attrs["autometa:first_fold"]
+        is_best = first > best.get(family, -np.inf)
+        best[family] = max(first, best.get(family, -np.inf))
+        is_whole = is_best or len(states) < 3
+        states.append(TrialState.COMPLETE if is_whole else TrialState.PRUNED)
+    assert [t.state for t in trials] == states and TrialState.PRUNED in states
+    pruned = [t for t in trials if t.state == TrialState.PRUNED]
+    assert all(np.isfinite(t.intermediate_values[0]) for t in pruned)
 
 
 def test_without_time_nothing_is_started(short, search_families):
