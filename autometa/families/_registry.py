@@ -19,7 +19,8 @@ NAMES = (
 )
 
 
-#: Those whose library, of the same name, autometa does not install by itself.
+#: Those whose library, of the same name, may not be there: autometa installs LightGBM alone by
+#: itself, and even that does without where its compiled part has no OpenMP.
 EXTRAS = ("lightgbm", "xgboost", "catboost")
 #: Those whose models grow step by step, so that a fit can end early.
 GROWING = frozenset(NAMES) - {"adapted_network", "linear", "knn", "svm"}
@@ -79,7 +80,7 @@ def find_family(name):
 
 
 def import_extra(package, extra):
-    """Import a package that autometa does not install by itself.
+    """Import a package that may not be there.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def import_extra(package, extra):
     """
     try:
         return import_module(package)
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: where a compiled part lacks OpenMP
         raise MissingExtraError(
             f"The family {extra!r} needs the package {package}, which cannot be imported "
             f"({error}). Install it with: pip install 'autometa[{extra}]'"

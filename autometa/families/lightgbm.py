@@ -1,4 +1,4 @@
-"""Gradient boosting of LightGBM; needs the extra ``lightgbm``."""
+"""Gradient boosting of LightGBM."""
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
