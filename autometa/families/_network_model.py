@@ -25,8 +25,9 @@ class NetworkModel:
     weights : dict of ndarray of shape (n_bags, ...)
     reading : dict of ndarray of shape (n_bags, ...)
         What the networks made of the labelled rows that they look up; may be empty.
-    context : dict of ndarray
-        Targets, weights and masks of these rows.
+    context : dict of ndarray of shape (n_contexts, ...)
+        Targets, weights and masks of these rows; of the same ones for all networks, or of each
+        network's own.
     is_regression : bool
     """
 
@@ -42,8 +43,8 @@ class NetworkModel:
         Parameters
         ----------
         weights : dict of Tensor of shape (n_bags, ...)
-        context : dict of Tensor
-            As from :func:`autometa.episodes.make_rows`.
+        context : dict of Tensor of shape (n_contexts, ...)
+            As from :func:`autometa.episodes.make_rows`; one for all networks, or one each.
         is_regression : bool
         """
         import torch
@@ -56,7 +57,9 @@ class NetworkModel:
         )
         reading = {}
         if "keys" in weights:
-            reading = torch.func.vmap(lambda own: look_up(own, context))(weights)
+            n_bags = len(weights["head"])
+            contexts = {name: t.expand(n_bags, *t.shape[1:]) for name, t in context.items()}
+            reading = torch.func.vmap(look_up)(weights, contexts)
         kept = {name: t for name, t in context.items() if name not in ("X", "membership")}
         arrays = (
             {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}
@@ -107,28 +110,33 @@ class NetworkModel:
 
         from autometa.networks import predict_from
 
-        rows = {"X": X, "column_mask": context["column_mask"]}
         total = 0
-        n_bags = len(weights["head"])
+        n_bags, n_contexts = len(weights["head"]), len(context["weight"])
         with torch.no_grad():
             for bag in range(n_bags):
-                own, read = (
-                    {name: tensor[bag] for name, tensor in tensors.items()}
-                    for tensors in (weights, reading)
+                own, read, seen = (
+                    {name: tensor[place] for name, tensor in tensors.items()}
+                    for tensors, place in (
+                        (weights, bag),
+                        (reading, bag),
+                        (context, bag % n_contexts),
+                    )
                 )
-                outputs = predict_from(own, read, context, rows, is_regression=self.is_regression)
-                total = total + (outputs if self.is_regression else outputs.softmax(-1))
-        if self.is_regression:
-            return total[:, 0] / n_bags * context["target_scale"] + context["target_mean"]
+                rows = {"X": X, "column_mask": seen["column_mask"]}
+                outputs = predict_from(own, read, seen, rows, is_regression=self.is_regression)
+                if self.is_regression:
+                    total = total + outputs[:, 0] * seen["target_scale"] + seen["target_mean"]
+                else:
+                    total = total + outputs.softmax(-1)
         return total / n_bags
 
     def fewer(self, n_bags):
         """Return the model with the first of its networks alone."""
-        weights, reading = (
+        weights, reading, context = (
             {name: value[:n_bags] for name, value in arrays.items()}
-            for arrays in (self.weights, self.reading)
+            for arrays in (self.weights, self.reading, self.context)
         )
-        return NetworkModel(weights, reading, self.context, self.is_regression)
+        return NetworkModel(weights, reading, context, self.is_regression)
 
     def to_state(self):
         """Return what :meth:`from_state` takes: a JSON-able dictionary and arrays."""
@@ -144,4 +152,6 @@ class NetworkModel:
         for key, value in arrays.items():
             part, name = key.split(".", 1)
             parts[part][name] = value
+        if parts["context"]["weight"].ndim == 1:  # saved when there was always one for all
+            parts["context"] = {name: value[None] for name, value in parts["context"].items()}
         return cls(**parts, is_regression=described["is_regression"])

@@ -202,7 +202,7 @@ def make_model(task, weights, row_weight=None):
     """
     row_weight = task.weight if row_weight is None else row_weight
     context = _draw_rows(task, row_weight, context_rows(task), np.random.default_rng(0))
-    return NetworkModel.from_tensors(_stack([weights]), context, task.is_regression)
+    return NetworkModel.from_tensors(_stack([weights]), _stack([context]), task.is_regression)
 
 
 def adapt_model(
@@ -255,8 +255,8 @@ def adapt_model(
         return {name: tensor[0] for name, tensor in run.weights.items()}
 
     bags = with_fallback(compute, device)
-    context = _draw_rows(task, task.weight, context_rows(task), np.random.default_rng(seed))
-    return NetworkModel.from_tensors(bags, context, task.is_regression)
+    contexts = _deal_contexts(task, n_bags, np.random.default_rng(seed))
+    return NetworkModel.from_tensors(bags, contexts, task.is_regression)
 
 
 class NetworkRun:
@@ -534,6 +534,18 @@ def _weights_of(proposed):
     return {name: torch.as_tensor(bags[0], dtype=torch.float32) for name, bags in arrays}
 
 
+def _deal_contexts(task, n_bags, rng):
+    """Rows to look up: all of them for all networks, or where they are too many each its own part.
+
+    Parts overlap only where the rows do not suffice for all.
+    """
+    n_rows, present = context_rows(task), np.flatnonzero(task.weight > 0)
+    if len(present) <= n_rows:
+        return _stack([_draw_rows(task, task.weight, n_rows, rng)])
+    parts = np.resize(rng.permutation(present), (n_bags, n_rows))
+    return _stack([_rows_at(task, task.weight[part], part) for part in np.sort(parts, axis=1)])
+
+
 def _draw_rows(task, weight, max_rows, rng, *, present_first=False):
     """Rows of a task as tensors: all of them, or a random part."""
     present = np.flatnonzero(weight > 0)
@@ -549,7 +561,11 @@ def _draw_rows(task, weight, max_rows, rng, *, present_first=False):
         if present_first:
             drawn = np.concatenate([present, np.flatnonzero(weight <= 0)])
         drawn_weight = weight[drawn]
-    return make_rows(task.X[drawn], task.y[drawn], drawn_weight, n_classes=task.n_classes)
+    return _rows_at(task, drawn_weight, drawn)
+
+
+def _rows_at(task, weight, places):
+    return make_rows(task.X[places], task.y[places], weight, n_classes=task.n_classes)
 
 
 def _stack(dictionaries):

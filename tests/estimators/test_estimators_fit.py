@@ -230,7 +230,7 @@ def test_the_less_time_the_fewer_rows_are_looked_up(make_model, fake_costs, monk
     fake_costs()
 
     sizes = [
-        len(make_model(0, time_limit=limit).fit(X, Y)._model_.networks[0][1].context["weight"])
+        make_model(0, time_limit=limit).fit(X, Y)._model_.networks[0][1].context["weight"].size
         for limit in (0.01, 1.0, 4.0, None)
     ]
 
@@ -248,7 +248,7 @@ def test_where_time_is_short_for_reading_some_rows_are_fitted_on(make_model, mon
     with pytest.warns(FewerRowsWarning, match="time_limit=5 is short for 60 rows of 5 columns"):
         model.fit(X, y)
 
-    n_rows = len(model._model_.networks[0][1].context["weight"])
+    n_rows = model._model_.networks[0][1].context["weight"].size
     assert 20 <= n_rows <= 24
     if cls is AutoMetaClassifier:
         assert model.classes_.tolist() == [0, 1, 2, 9]

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from autometa.episodes import make_rows
-from autometa.families import EncodedTask, NetworkRun, adapt_model, propose_model, space
+from autometa.families import (
+    EncodedTask,
+    NetworkModel,
+    NetworkRun,
+    adapt_model,
+    propose_model,
+    space,
+)
 from autometa.families import adapted_network as family
 from autometa.families.adapted_network import ADAPTED_TENSORS, DEFAULT_CONFIG
 from autometa.metalearners import query_loss
@@ -311,7 +318,7 @@ def test_the_proposal_of_a_large_table_reads_more_rows_than_a_step(
 ):
     task = make_encoded_task(n_rows=100)
     expected = propose_model(task, tiny_initialisation)
-    assert len(expected.context["weight"]) == 16
+    assert expected.context["weight"].shape == (1, 16)
 
     monkeypatch.setattr(family, "MAX_PROPOSAL_CELLS", 0)
     found = propose_model(task, tiny_initialisation)
@@ -432,8 +439,52 @@ def test_a_network_looks_up_as_many_rows_as_there_is_time_for(
         propose_model(task, tiny_initialisation),
         adapt_model(task, tiny_initialisation, PLAIN, **options),
     ):
-        assert len(model.context["weight"]) == n_rows
+        assert model.context["weight"].shape == (1, n_rows)
     assert seen[0] == max(8, 64 * share**0.5), "that the proposal reads"
+
+
+@KINDS
+def test_of_a_large_table_every_network_looks_up_its_own_part(
+    few_rows, tiny_initialisation, make_encoded_task, n_classes
+):
+    task = make_encoded_task(n_rows=40, n_classes=n_classes)
+    task.X[:, 0, 0] = np.arange(40)  # what tells rows apart
+    options = {"n_steps": 2, "n_bags": 3, "seed": 0, "device": "cpu"}
+
+    contexts = family._deal_contexts(task, 3, np.random.default_rng(0))
+    model = adapt_model(task, tiny_initialisation, PLAIN, **options)
+
+    rows = contexts["X"][:, :, 0, 0].numpy().astype(int).tolist()
+    assert [len(set(part)) for part in rows] == [16] * 3, "no row twice in a part"
+    assert set(range(40)) == {row for part in rows for row in part}
+    assert not set(rows[0]) & set(rows[1]), "parts overlap only where rows do not suffice"
+    assert model.context["weight"].shape == (3, 16)
+    alone = [one_of(model, bag).predict(task.X) for bag in range(3)]
+    assert np.abs(alone[0] - alone[1]).max() > 1e-3
+    np.testing.assert_allclose(model.predict(task.X), np.mean(alone, axis=0), atol=1e-12)
+    np.testing.assert_array_equal(model.fewer(1).predict(task.X), alone[0])
+
+
+def one_of(model, bag):
+    parts = {
+        part: {name: value[[bag]] for name, value in getattr(model, part).items()}
+        for part in ("weights", "reading", "context")
+    }
+    return NetworkModel(**parts, is_regression=model.is_regression)
+
+
+def test_networks_that_were_saved_with_one_context_are_read(tiny_initialisation, make_encoded_task):
+    task = make_encoded_task()
+    options = {"n_steps": 2, "n_bags": 3, "seed": 0, "device": "cpu"}
+    config = {**PLAIN, "dropout": 0.1}
+    model = adapt_model(task, tiny_initialisation, config, **options)
+    described, arrays = model.to_state()
+    old = {k: v[0] if k.startswith("context.") else v for k, v in arrays.items()}
+
+    found = NetworkModel.from_state(described, old)
+
+    assert len(model.weights["head"]) == 3 and model.context["weight"].ndim == 2
+    np.testing.assert_array_equal(found.predict(task.X), model.predict(task.X))
 
 
 @pytest.mark.parametrize("n_bags", [1, 3])

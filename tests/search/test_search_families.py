@@ -370,19 +370,30 @@ def test_scorers_that_take_long_choose_by_fewer_draws(make_library):
     assert n_scores["neg_median_absolute_error"] < 0.5 * n_scores["neg_mean_absolute_error"]
 
 
-def test_weights_are_chosen_for_a_mean_that_is_made_sharper_later():
-    rng = np.random.default_rng(0)
-    y = np.repeat([0, 1], 300)
-    X = np.zeros((600, 1, 3), dtype=np.float32)
-    task = EncodedTask(X, y, np.ones(600), 2)
-    folds = Folds(np.zeros((1, 600)), np.ones((1, 600)))
-    library = Library(FoldScorer(task, folds, Metric("neg_log_loss")))
-    sure = np.where(rng.random(600) < 0.95, y, 1 - y) * 0.9 + 0.05  # right 95 times of 100
-    unsure = 0.5 + (y - 0.5) * 0.4 + 0.05 * rng.normal(size=600)  # right, and hardly says so
-    for number, p in enumerate((sure, unsure)):
-        both = np.column_stack([1 - p, p])[None]
-        score = library.scorer.scores(both[None])[0]
-        library.add(Candidate("knn", {}, score, both, number))
+@pytest.fixture
+def make_sure_library():
+    """Make a library of two models, one that is sure and one that is not, and its target."""
+
+    def make_sure_library(metric):
+        rng = np.random.default_rng(0)
+        y = np.repeat([0, 1], 300)
+        X = np.zeros((600, 1, 3), dtype=np.float32)
+        task = EncodedTask(X, y, np.ones(600), 2)
+        folds = Folds(np.zeros((1, 600)), np.ones((1, 600)))
+        library = Library(FoldScorer(task, folds, Metric(metric)))
+        sure = np.where(rng.random(600) < 0.95, y, 1 - y) * 0.9 + 0.05  # right 95 times of 100
+        unsure = 0.5 + (y - 0.5) * 0.4 + 0.05 * rng.normal(size=600)  # right, and hardly says so
+        for number, p in enumerate((sure, unsure)):
+            both = np.column_stack([1 - p, p])[None]
+            score = library.scorer.scores(both[None])[0]
+            library.add(Candidate("knn", {}, score, both, number))
+        return library, y
+
+    return make_sure_library
+
+
+def test_weights_are_chosen_for_a_mean_that_is_made_sharper_later(make_sure_library):
+    library, y = make_sure_library("neg_log_loss")
     before = library.weights
     library.settle()
     mean = {
@@ -399,6 +410,22 @@ def test_weights_are_chosen_for_a_mean_that_is_made_sharper_later():
     few = library.weights
     library.settle(most=50)  # too few rows to choose by
     np.testing.assert_array_equal(library.weights, few)
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "roc_auc_ovr"])
+def test_beside_the_area_under_the_curve_the_log_loss_has_half_of_the_say(
+    make_sure_library, metric
+):
+    library, _ = make_sure_library(metric)
+    of_losses = make_sure_library("neg_log_loss")[0]
+    by_area = {c.trial: w for c, w in zip(library.candidates, library.weights, strict=True)}
+    by_loss = {c.trial: w for c, w in zip(of_losses.candidates, of_losses.weights, strict=True)}
+
+    library.settle()
+
+    found = {c.trial: w for c, w in zip(library.candidates, library.weights, strict=True)}
+    assert by_area != by_loss
+    assert found == pytest.approx({n: (by_area[n] + by_loss[n]) / 2 for n in by_area})
 
 
 def test_boosting_ends_on_the_first_fold_where_the_score_stays_the_same(short, search_families):
