@@ -9,6 +9,8 @@ from autometa.exceptions import EmptyClassError, InvalidInputError
 
 #: Centres, in normal scores, of the soft bins that describe a regression target.
 TARGET_BIN_CENTRES = (-1.5, -0.75, 0.0, 0.75, 1.5)
+#: Tensors that have an entry a row.
+PER_ROW = ("X", "weight", "target", "membership")
 
 
 @dataclass(frozen=True)
@@ -205,10 +207,54 @@ def query_rows(support, X, y, weight=None, *, n_classes=None):
     return rows
 
 
+def take_rows(rows, places):
+    """Pick rows by their places, in that order, out of every tensor that has an entry a row."""
+    return {name: t[places] if name in PER_ROW else t for name, t in rows.items()}
+
+
 def first_rows(rows, n_rows):
-    """Keep the first rows only; every tensor that has an entry a row is a view."""
-    per_row = ("X", "weight", "target", "membership")
-    return {name: t[:n_rows] if name in per_row else t for name, t in rows.items()}
+    """Keep at most so many rows: the first of those whose weight is not 0."""
+    if len(rows["weight"]) <= n_rows:
+        return rows
+    return take_rows(rows, first_places(rows["weight"], n_rows))
+
+
+def spread_rows(rows, n_rows):
+    """Keep at most so many rows, spread over the table, in their order; see :func:`spread_places`.
+
+    A table may be sorted, and its first rows be of one class.
+    """
+    if len(rows["weight"]) <= n_rows:
+        return rows
+    return take_rows(rows, spread_places(rows["weight"], n_rows))
+
+
+def first_places(weight, n_rows=None):
+    """Tell where the first rows stand whose weight is not 0; others follow where these are few.
+
+    Examples
+    --------
+    >>> first_places(torch.tensor([0.0, 1, 0, 2, 1]), 2).tolist()
+    [1, 3]
+    """
+    return torch.argsort((weight <= 0).long(), stable=True)[:n_rows]
+
+
+def spread_places(weight, n_rows):
+    """Tell where rows stand that are spread over all whose weight is not 0.
+
+    The golden ratio spreads them evenly, and in step with nothing that recurs in the table.
+
+    Examples
+    --------
+    >>> spread_places(torch.ones(100), 5).tolist()
+    [0, 13, 34, 68, 89]
+    """
+    is_there = weight > 0
+    # multiples of the golden ratio, the digits behind the point alone, as integers
+    digits = (is_there.cumsum(0) - 1) * 2654435769 % 2**32
+    order = torch.argsort(torch.where(is_there, digits, 2**32), stable=True)
+    return order[:n_rows].sort().values
 
 
 def pool_rows(support, query):
@@ -218,9 +264,8 @@ def pool_rows(support, query):
     -------
     dict of Tensor
     """
-    per_row = ("X", "weight", "target", "membership")
     return {
-        name: torch.cat([tensor, query[name]]) if name in per_row else tensor
+        name: torch.cat([tensor, query[name]]) if name in PER_ROW else tensor
         for name, tensor in support.items()
     }
 

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from autometa.episodes import first_rows
+from autometa.episodes import spread_rows
 from autometa.metalearners._base import MetaLearner
 from autometa.metalearners._layers import linear, linear_params
 from autometa.metalearners._slots import (
@@ -26,11 +26,10 @@ class GraphNetwork(MetaLearner):
 
     Departures from the paper: classes are given slots at random, up to ``n_slots``, since a label
     is part of a node's features, whose number is fixed, while tables have any number of classes.
-    Numbers have an input and an output of their own, since they are no class; of a table only the
-    first ``max_rows`` support rows, which stand in random order, are nodes, and the default
-    ``n_features`` is smaller, as the cost grows with the square of the nodes for each row to
-    predict. Its semi-supervised and active learning are left out, as episodes have no support
-    rows without a label.
+    Numbers have an input and an output of their own, since they are no class; of a table only
+    ``max_rows`` support rows, spread over it, are nodes, and the default ``n_features`` is smaller,
+    as the cost grows with the square of the nodes for each row to predict. Its semi-supervised and
+    active learning are left out, as episodes have no support rows without a label.
 
     Parameters
     ----------
@@ -103,7 +102,7 @@ class GraphNetwork(MetaLearner):
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {"X": torch.cat([hidden, labels], dim=1), "weight": support["weight"]}
         if self.backbone.reads_tables:
-            rows = first_rows(rows, self.max_rows)
+            rows = spread_rows(rows, self.max_rows)
         is_there = (rows["weight"] > 0).to(hidden)
         return {**weights, "nodes": rows["X"], "node_weight": is_there}
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional
 
-from autometa.episodes import first_rows
+from autometa.episodes import spread_rows
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners._base import MetaLearner
 from autometa.metalearners._layers import linear, linear_params
@@ -21,8 +21,8 @@ class SNAIL(MetaLearner):
 
     Departures from the paper: classes are given slots at random, up to ``n_slots``, since labels
     are inputs of a fixed length; numbers have an input and an output of their own, since they are
-    no class; on tables the sequence is the first ``max_rows`` support rows, which stand in random
-    order, since layers are made for a longest sequence; and there the default ``width`` is
+    no class; on tables the sequence is ``max_rows`` support rows, spread over the table, since
+    layers are made for a longest sequence; and there the default ``width`` is
     smaller, since more rows and slots than the paper's mean more layers and channels, and so more
     time.
 
@@ -112,7 +112,7 @@ class SNAIL(MetaLearner):
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {"X": torch.cat([hidden, labels], dim=1), "weight": support["weight"]}
         if self.backbone.reads_tables:
-            rows = first_rows(rows, self.max_rows)
+            rows = spread_rows(rows, self.max_rows)
         is_there = (rows["weight"] > 0).to(hidden)
         # rows that are not there become the zeros before the sequence that convolutions see
         order = torch.argsort(is_there, stable=True)
