@@ -75,8 +75,8 @@ def make_rows(X, y, weight=None, *, n_classes=None, require_all_classes=False):
         )
     if not torch.isfinite(X).all() or (y.dtype.kind == "f" and not np.isfinite(y).all()):
         raise InvalidInputError("X and y must be finite. Encode the table; drop rows without y.")
-    if not (weight >= 0).all() or not weight.any():
-        raise InvalidInputError("weight must be >= 0 with at least one row above 0.")
+    if not (weight >= 0).all() or not weight.any() or not np.isfinite(weight).all():
+        raise InvalidInputError("weight must be >= 0 and finite, with at least one row above 0.")
     if n_classes is None:
         targets = _number_targets(y.astype(np.float64), weight)
     else:
@@ -90,9 +90,17 @@ def make_rows(X, y, weight=None, *, n_classes=None, require_all_classes=False):
     }
 
 
-def _class_targets(y, weight, n_classes, require_all_classes):
-    if len(y) and (y.min() < 0 or y.max() >= n_classes):
+def _check_classes(y, n_classes):
+    if not y.size:
+        return
+    if y.min() < 0 or y.max() >= n_classes:
         raise InvalidInputError(f"Class indices must lie in [0, {n_classes}).")
+    if y.dtype.kind == "f" and (y % 1).any():
+        raise InvalidInputError(f"Class indices must be whole numbers, got {y[y % 1 > 0].flat[0]}.")
+
+
+def _class_targets(y, weight, n_classes, require_all_classes):
+    _check_classes(y, n_classes)
     one_hot = np.zeros((len(y), n_classes), dtype=np.float32)
     one_hot[np.arange(len(y)), y.astype(np.int64)] = 1.0
     if require_all_classes:
@@ -168,17 +176,17 @@ def make_array_rows(X, y, weight=None, *, n_classes=None):
             "y must have shape (n_rows,) or (n_tasks, n_rows) and X the same with more "
             f"dimensions, got {tuple(y.shape)} and {tuple(X.shape)}."
         )
-    if weight.shape != y.shape or not (weight >= 0).all() or not (weight > 0).any(-1).all():
+    is_accepted = (weight >= 0) & weight.isfinite()
+    if weight.shape != y.shape or not is_accepted.all() or not (weight > 0).any(-1).all():
         raise InvalidInputError(
-            "weight must have the shape of y and be >= 0, with at least one row above 0."
+            "weight must have the shape of y and be >= 0 and finite, with at least one row above 0."
         )
     if not torch.isfinite(X).all() or not torch.isfinite(y.double()).all():
         raise InvalidInputError("X and y must be finite.")
     if n_classes is None:
         target, n_outputs = y.unsqueeze(-1), 1
     else:
-        if y.numel() and (y.min() < 0 or y.max() >= n_classes):
-            raise InvalidInputError(f"Class indices must lie in [0, {n_classes}).")
+        _check_classes(y.numpy(), n_classes)
         target, n_outputs = torch.nn.functional.one_hot(y.long(), n_classes), n_classes
     lead = y.shape[:-1]
     return {
@@ -314,6 +322,8 @@ def stack_episodes(episodes):
     Episode
         Its tensors have a leading dimension ``n_episodes``, ready for ``torch.func.vmap``.
     """
+    if not episodes:
+        raise InvalidInputError("There is no episode to stack. Give at least one.")
     if len({episode.is_regression for episode in episodes}) != 1:
         raise InvalidInputError("Episodes of classification and regression cannot be stacked.")
     is_regression = episodes[0].is_regression

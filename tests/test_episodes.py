@@ -4,6 +4,7 @@ import torch
 
 from autometa.episodes import (
     TARGET_BIN_CENTRES,
+    make_array_rows,
     make_rows,
     pad_rows,
     query_rows,
@@ -57,6 +58,8 @@ def test_a_constant_number_has_scale_one():
         ((X, [0, 1, 1], [0, 0, 0]), "at least one row above 0"),
         ((X, [0, 1, 1], [1, -1, 1]), ">= 0"),
         ((X, [0, 1, 1], [1, np.nan, 1]), ">= 0"),
+        ((X, [0, 1, 1], [1, np.inf, 1]), "finite"),
+        ((X, [0.5, 1.7, 1]), "must be whole numbers, got 0.5"),
         ((X, [0, 1, 2]), r"\[0, 2\)"),
         ((X, [0, 1, -1]), r"\[0, 2\)"),
         ((X, [0, 1, np.nan]), "finite"),
@@ -66,6 +69,32 @@ def test_a_constant_number_has_scale_one():
 def test_rows_that_do_not_fit_are_refused(arguments, message):
     with pytest.raises(InvalidInputError, match=message):
         make_rows(*arguments, n_classes=2)
+
+
+@pytest.mark.parametrize(
+    ("y", "weight", "message"),
+    [
+        ([0.5, 1.7, 1], None, "must be whole numbers, got 0.5"),
+        ([0, 1, 2], None, r"\[0, 2\)"),
+        ([0, 1, 1], [1, np.inf, 1], ">= 0 and finite"),
+        ([0, 1, 1], [1, np.nan, 1], ">= 0 and finite"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(y, weight, message):
+    with pytest.raises(InvalidInputError, match=message):
+        make_array_rows(X, y, weight, n_classes=2)
+
+
+def test_classes_may_be_whole_numbers_of_any_type():
+    for dtype in (bool, np.int8, np.float64):
+        y = np.array([0, 1, 1], dtype)
+        for rows in (make_rows(X, y, n_classes=2), make_array_rows(X, y, n_classes=2)):
+            assert rows["target"].argmax(1).tolist() == [0, 1, 1]
+
+
+def test_nothing_cannot_be_stacked():
+    with pytest.raises(InvalidInputError, match="no episode to stack"):
+        stack_episodes([])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -5,7 +5,8 @@ import math
 import torch
 
 from autometa.episodes import Episode, spread_rows
-from autometa.metalearners._base import MetaLearner
+from autometa.exceptions import InvalidInputError
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._inner_loop import gradient_steps
 from autometa.metalearners._layers import linear, linear_params
 from autometa.networks import uniform
@@ -98,6 +99,10 @@ class LEO(MetaLearner):
         network=None,
     ):
         super().__init__(network)
+        check_at_least(1, n_latent=n_latent)
+        check_at_least(0, n_latent_steps=n_latent_steps, n_weight_steps=n_weight_steps)
+        if not 0 <= dropout < 1:
+            raise InvalidInputError(f"dropout must be in [0, 1), got {dropout}.")
         self.n_latent, self.dropout, self.second_order = n_latent, dropout, second_order
         self.n_latent_steps, self.n_weight_steps = n_latent_steps, n_weight_steps
         self.kl_share, self.encoder_share = kl_share, encoder_share

@@ -1,5 +1,6 @@
 """MAML, of second and first order, on weights that all tasks share or a network proposes."""
 
+from autometa.exceptions import InvalidInputError
 from autometa.metalearners._gradient import GradientLearner
 from autometa.networks import LOOKUP, ColumnStatisticsInitialiser, LookUpNetwork
 
@@ -62,6 +63,8 @@ class MAML(GradientLearner):
             self.backbone = LookUpNetwork(self.initialiser_class, **own)
         if unadapted_share is None:
             unadapted_share = 0.4 if self.backbone.reads_tables else 0.0
+        if not 0 <= unadapted_share <= 1:
+            raise InvalidInputError(f"unadapted_share must be in [0, 1], got {unadapted_share}.")
         self.unadapted_share = unadapted_share
         self.step_size = step_size
 

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from autometa.episodes import spread_rows
-from autometa.metalearners._base import MetaLearner
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._layers import lstm_cell, lstm_params
 
 #: Rows of a table that full context embeddings read one after the other.
@@ -43,6 +43,7 @@ class MatchingNetwork(MetaLearner):
 
     def __init__(self, full_context=False, n_reads=5, network=None):
         super().__init__(network)
+        check_at_least(0, n_reads=n_reads)
         self.full_context, self.n_reads = full_context, n_reads
 
     def init_params(self, seed):

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from autometa.episodes import first_places, spread_places, spread_rows
-from autometa.metalearners._base import MetaLearner
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._layers import (
     linear,
     linear_params,
@@ -77,6 +77,7 @@ class MetaNetworks(MetaLearner):
         self, n_slots=None, n_samples=5, max_rows=16, n_hidden=20, second_order=True, network=None
     ):
         super().__init__(network)
+        check_at_least(1, n_samples=n_samples, max_rows=max_rows, n_hidden=n_hidden)
         self.n_slots = count_slots(n_slots, self.backbone)
         self.n_samples, self.max_rows = n_samples, max_rows
         self.n_hidden, self.second_order = n_hidden, second_order

@@ -4,6 +4,7 @@ import torch
 
 from autometa.episodes import first_places, pool_rows, take_rows
 from autometa.exceptions import InvalidInputError
+from autometa.metalearners._base import check_at_least
 from autometa.metalearners._gradient import GradientLearner
 
 INNER_OPTIMISERS = ("adam", "sgd")
@@ -61,6 +62,7 @@ class Reptile(GradientLearner):
         super().__init__(n_inner_steps, second_order=False, network=network)
         if inner_optimiser not in INNER_OPTIMISERS:
             raise ValueError(f"inner_optimiser must be one of {INNER_OPTIMISERS}")
+        check_at_least(1, inner_batch=inner_batch)
         self.step_size, self.inner_optimiser = step_size, inner_optimiser
         self.inner_batch, self.carries_moments = inner_batch, carries_moments
         if carries_moments and self.backbone.reads_tables:

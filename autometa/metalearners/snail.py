@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from autometa.episodes import spread_rows
 from autometa.exceptions import InvalidInputError
-from autometa.metalearners._base import MetaLearner
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._layers import linear, linear_params
 from autometa.metalearners._slots import count_slots, draw_slots, encode_labels, read_slots
 
@@ -22,9 +22,9 @@ class SNAIL(MetaLearner):
     Departures from the paper: classes are given slots at random, up to ``n_slots``, since labels
     are inputs of a fixed length; numbers have an input and an output of their own, since they are
     no class; on tables the sequence is ``max_rows`` support rows, spread over the table, since
-    layers are made for a longest sequence; and there the default ``width`` is
-    smaller, since more rows and slots than the paper's mean more layers and channels, and so more
-    time.
+    layers are made for a longest sequence; and there the default ``width`` is smaller, since more
+    rows and slots than the paper's mean more layers and channels, and so more time. Of the weight
+    of a row only counts whether it is 0, since a sequence has rows or has not.
 
     Parameters
     ----------
@@ -54,6 +54,8 @@ class SNAIL(MetaLearner):
         super().__init__(network)
         if width is None:
             width = 128 if not self.backbone.reads_tables else 32
+        check_at_least(1, max_rows=max_rows)
+        check_at_least(2, width=width)  # keys are half as wide
         self.n_slots = count_slots(n_slots, self.backbone)
         self.max_rows, self.width = max_rows, width
         n_dilations = max(1, math.ceil(math.log2(max_rows + 1)))

@@ -16,7 +16,7 @@ from autometa.exceptions import InvalidInputError
 from autometa.metalearners import METALEARNERS
 from autometa.metalearners._gradient import GradientLearner
 
-NAMES = [name for name in METALEARNERS if name != "random_weights"]
+NAMES = list(METALEARNERS)
 
 
 @pytest.fixture(scope="module")

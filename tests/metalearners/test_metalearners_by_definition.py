@@ -243,6 +243,29 @@ def test_prototypical_networks_compare_distances_to_class_means(start):
     torch.testing.assert_close(found.log_softmax(1), logits.log_softmax(1))
 
 
+@pytest.mark.parametrize("learner_class", [ProtoNet, ProtoMAML])
+def test_a_class_without_rows_never_wins_however_far_the_others_are(
+    learner_class, make_any_episode
+):
+    learner, episode = learner_class(network=NETWORK), make_any_episode("mlp", double=False)
+    params = learner.init_params(0)
+    params["layer1"] = 100 * params["layer1"]
+    target = episode.support["target"].clone()
+    target[:, 1] += target[:, 2]
+    target[:, 2] = 0
+    support = {**episode.support, "X": 10 * episode.support["X"], "target": target}
+    query = {**episode.query, "X": 0 * episode.query["X"], "target": target}
+
+    def loss(params):
+        return learner.episode_loss(params, support, query, is_regression=False)
+
+    weights = learner.propose(params, support, is_regression=False)
+    logits = learner.backbone.predict(weights, support, query, is_regression=False)
+    assert logits[:, :2].max(1).values.min() < -1e4 and (logits.argmax(1) < 2).all()
+    grads = torch.func.grad(loss)(params)
+    assert all(torch.isfinite(grad).all() for grad in grads.values())
+
+
 def test_proto_maml_starts_there_and_then_takes_gradient_steps(start):
     learner, params, episode = start(ProtoMAML, step_size=0.1)
     proto, _, _ = start(ProtoNet)

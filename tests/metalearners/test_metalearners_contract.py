@@ -18,7 +18,7 @@ from autometa.episodes import (
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners import METALEARNERS
 
-NAMES = [name for name in METALEARNERS if name != "random_weights"]
+NAMES = list(METALEARNERS)
 #: Options with which a learner keeps the promises too, under names of their own.
 VARIANTS = {
     "matching_full_context": ("matching", {"full_context": True, "n_reads": 2}),

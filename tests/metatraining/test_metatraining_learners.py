@@ -15,7 +15,7 @@ from autometa.metatraining import (
     is_meta_dev,
 )
 
-NAMES = [name for name in METALEARNERS if name != "random_weights"]
+NAMES = list(METALEARNERS)
 NETWORK = {"n_hidden": 8, "n_token": 8, "n_layers": 1}
 DEV = next(name for name in "abcdefghijklmnopqrstuvwxyz" if is_meta_dev(name))
 TRAIN = [name for name in "abcdefghijklmnopqrstuvwxyz" if not is_meta_dev(name)]
