@@ -14,8 +14,8 @@ class MAML(GradientLearner):
     weights but a function of the task's column statistics, since tables differ in their columns
     and classes; the loss before adapting counts too, so that the proposal is useful as it is
     (``unadapted_share``); the squared error is linear for outliers, so that one does not rule an
-    episode; and inner steps read at most the first 160 rows, since the cost of looking up grows
-    with their cube.
+    episode; and inner steps read at most the first 160 rows that have a weight, since the cost of
+    looking up grows with their cube.
 
     Parameters
     ----------

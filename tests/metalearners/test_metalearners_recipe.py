@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import json
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,12 @@ def test_its_learner_keeps_what_all_promise(
         "make_any_episode": make_any_episode,
     }
     asked = inspect.signature(test).parameters
-    for value in values_of(test, "n_classes") if "n_classes" in asked else [None]:
-        test(**{name: given.get(name, value) for name in asked})
+    others = [option for option in asked if option not in given]
+    for values in product(*(values_of(test, option) for option in others)):
+        test(
+            **{name: given[name] for name in asked if name in given},
+            **dict(zip(others, values, strict=True)),
+        )
 
 
 @pytest.mark.parametrize("name", METALEARNERS)
