@@ -9,6 +9,8 @@ from autometa.exceptions import EmptyClassError, InvalidInputError
 
 #: Centres, in normal scores, of the soft bins that describe a regression target.
 TARGET_BIN_CENTRES = (-1.5, -0.75, 0.0, 0.75, 1.5)
+#: Tensors that have an entry a row.
+PER_ROW = ("X", "weight", "target", "membership")
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ def make_rows(X, y, weight=None, *, n_classes=None, require_all_classes=False):
         )
     if not torch.isfinite(X).all() or (y.dtype.kind == "f" and not np.isfinite(y).all()):
         raise InvalidInputError("X and y must be finite. Encode the table; drop rows without y.")
-    if not (weight >= 0).all() or not weight.any():
-        raise InvalidInputError("weight must be >= 0 with at least one row above 0.")
+    if not (weight >= 0).all() or not weight.any() or not np.isfinite(weight).all():
+        raise InvalidInputError("weight must be >= 0 and finite, with at least one row above 0.")
     if n_classes is None:
         targets = _number_targets(y.astype(np.float64), weight)
     else:
@@ -88,9 +90,17 @@ def make_rows(X, y, weight=None, *, n_classes=None, require_all_classes=False):
     }
 
 
-def _class_targets(y, weight, n_classes, require_all_classes):
-    if len(y) and (y.min() < 0 or y.max() >= n_classes):
+def _check_classes(y, n_classes):
+    if not y.size:
+        return
+    if y.min() < 0 or y.max() >= n_classes:
         raise InvalidInputError(f"Class indices must lie in [0, {n_classes}).")
+    if y.dtype.kind == "f" and (y % 1).any():
+        raise InvalidInputError(f"Class indices must be whole numbers, got {y[y % 1 > 0].flat[0]}.")
+
+
+def _class_targets(y, weight, n_classes, require_all_classes):
+    _check_classes(y, n_classes)
     one_hot = np.zeros((len(y), n_classes), dtype=np.float32)
     one_hot[np.arange(len(y)), y.astype(np.int64)] = 1.0
     if require_all_classes:
@@ -166,17 +176,17 @@ def make_array_rows(X, y, weight=None, *, n_classes=None):
             "y must have shape (n_rows,) or (n_tasks, n_rows) and X the same with more "
             f"dimensions, got {tuple(y.shape)} and {tuple(X.shape)}."
         )
-    if weight.shape != y.shape or not (weight >= 0).all() or not (weight > 0).any(-1).all():
+    is_accepted = (weight >= 0) & weight.isfinite()
+    if weight.shape != y.shape or not is_accepted.all() or not (weight > 0).any(-1).all():
         raise InvalidInputError(
-            "weight must have the shape of y and be >= 0, with at least one row above 0."
+            "weight must have the shape of y and be >= 0 and finite, with at least one row above 0."
         )
     if not torch.isfinite(X).all() or not torch.isfinite(y.double()).all():
         raise InvalidInputError("X and y must be finite.")
     if n_classes is None:
         target, n_outputs = y.unsqueeze(-1), 1
     else:
-        if y.numel() and (y.min() < 0 or y.max() >= n_classes):
-            raise InvalidInputError(f"Class indices must lie in [0, {n_classes}).")
+        _check_classes(y.numpy(), n_classes)
         target, n_outputs = torch.nn.functional.one_hot(y.long(), n_classes), n_classes
     lead = y.shape[:-1]
     return {
@@ -205,10 +215,54 @@ def query_rows(support, X, y, weight=None, *, n_classes=None):
     return rows
 
 
+def take_rows(rows, places):
+    """Pick rows by their places, in that order, out of every tensor that has an entry a row."""
+    return {name: t[places] if name in PER_ROW else t for name, t in rows.items()}
+
+
 def first_rows(rows, n_rows):
-    """Keep the first rows only; every tensor that has an entry a row is a view."""
-    per_row = ("X", "weight", "target", "membership")
-    return {name: t[:n_rows] if name in per_row else t for name, t in rows.items()}
+    """Keep at most so many rows: the first of those whose weight is not 0."""
+    if len(rows["weight"]) <= n_rows:
+        return rows
+    return take_rows(rows, first_places(rows["weight"], n_rows))
+
+
+def spread_rows(rows, n_rows):
+    """Keep at most so many rows, spread over the table, in their order; see :func:`spread_places`.
+
+    A table may be sorted, and its first rows be of one class.
+    """
+    if len(rows["weight"]) <= n_rows:
+        return rows
+    return take_rows(rows, spread_places(rows["weight"], n_rows))
+
+
+def first_places(weight, n_rows=None):
+    """Tell where the first rows stand whose weight is not 0; others follow where these are few.
+
+    Examples
+    --------
+    >>> first_places(torch.tensor([0.0, 1, 0, 2, 1]), 2).tolist()
+    [1, 3]
+    """
+    return torch.argsort((weight <= 0).long(), stable=True)[:n_rows]
+
+
+def spread_places(weight, n_rows):
+    """Tell where rows stand that are spread over all whose weight is not 0.
+
+    The golden ratio spreads them evenly, and in step with nothing that recurs in the table.
+
+    Examples
+    --------
+    >>> spread_places(torch.ones(100), 5).tolist()
+    [0, 13, 34, 68, 89]
+    """
+    is_there = weight > 0
+    # multiples of the golden ratio, the digits behind the point alone, as integers
+    digits = (is_there.cumsum(0) - 1) * 2654435769 % 2**32
+    order = torch.argsort(torch.where(is_there, digits, 2**32), stable=True)
+    return order[:n_rows].sort().values
 
 
 def pool_rows(support, query):
@@ -218,9 +272,8 @@ def pool_rows(support, query):
     -------
     dict of Tensor
     """
-    per_row = ("X", "weight", "target", "membership")
     return {
-        name: torch.cat([tensor, query[name]]) if name in per_row else tensor
+        name: torch.cat([tensor, query[name]]) if name in PER_ROW else tensor
         for name, tensor in support.items()
     }
 
@@ -269,6 +322,8 @@ def stack_episodes(episodes):
     Episode
         Its tensors have a leading dimension ``n_episodes``, ready for ``torch.func.vmap``.
     """
+    if not episodes:
+        raise InvalidInputError("There is no episode to stack. Give at least one.")
     if len({episode.is_regression for episode in episodes}) != 1:
         raise InvalidInputError("Episodes of classification and regression cannot be stacked.")
     is_regression = episodes[0].is_regression

@@ -22,7 +22,7 @@ from benchmarks.warm_quality import one_vs_one_auc
 
 STEPS = (0, 5, 20, 60)
 MAX_TEST_ROWS = 1_000
-LEARNERS = {name: [{"learner_name": name}] for name in METALEARNERS if name != "random_weights"}
+LEARNERS = {name: [{"learner_name": name}] for name in METALEARNERS}
 
 
 def _network(**sizes):

@@ -4,9 +4,11 @@ import torch
 
 from autometa.episodes import (
     TARGET_BIN_CENTRES,
+    make_array_rows,
     make_rows,
     pad_rows,
     query_rows,
+    spread_rows,
     stack_episodes,
 )
 from autometa.exceptions import EmptyClassError, InvalidInputError
@@ -56,6 +58,8 @@ def test_a_constant_number_has_scale_one():
         ((X, [0, 1, 1], [0, 0, 0]), "at least one row above 0"),
         ((X, [0, 1, 1], [1, -1, 1]), ">= 0"),
         ((X, [0, 1, 1], [1, np.nan, 1]), ">= 0"),
+        ((X, [0, 1, 1], [1, np.inf, 1]), "finite"),
+        ((X, [0.5, 1.7, 1]), "must be whole numbers, got 0.5"),
         ((X, [0, 1, 2]), r"\[0, 2\)"),
         ((X, [0, 1, -1]), r"\[0, 2\)"),
         ((X, [0, 1, np.nan]), "finite"),
@@ -65,6 +69,32 @@ def test_a_constant_number_has_scale_one():
 def test_rows_that_do_not_fit_are_refused(arguments, message):
     with pytest.raises(InvalidInputError, match=message):
         make_rows(*arguments, n_classes=2)
+
+
+@pytest.mark.parametrize(
+    ("y", "weight", "message"),
+    [
+        ([0.5, 1.7, 1], None, "must be whole numbers, got 0.5"),
+        ([0, 1, 2], None, r"\[0, 2\)"),
+        ([0, 1, 1], [1, np.inf, 1], ">= 0 and finite"),
+        ([0, 1, 1], [1, np.nan, 1], ">= 0 and finite"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(y, weight, message):
+    with pytest.raises(InvalidInputError, match=message):
+        make_array_rows(X, y, weight, n_classes=2)
+
+
+def test_classes_may_be_whole_numbers_of_any_type():
+    for dtype in (bool, np.int8, np.float64):
+        y = np.array([0, 1, 1], dtype)
+        for rows in (make_rows(X, y, n_classes=2), make_array_rows(X, y, n_classes=2)):
+            assert rows["target"].argmax(1).tolist() == [0, 1, 1]
+
+
+def test_nothing_cannot_be_stacked():
+    with pytest.raises(InvalidInputError, match="no episode to stack"):
+        stack_episodes([])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -98,6 +128,31 @@ def test_padding_adds_rows_columns_and_classes_that_are_masked():
     assert padded["column_mask"].tolist() == [1, 1, 0, 0]
     assert padded["class_mask"].tolist() == [1, 1, 0]
     assert padded["target"].shape == padded["membership"].shape == (5, 3)
+
+
+@pytest.mark.parametrize("period", [None, 2, 3, 4, 5])  # None: sorted by class
+def test_rows_that_are_spread_are_of_all_classes_in_equal_parts(period):
+    y = np.arange(600) // 120 if period is None else np.arange(600) % period
+    rows = make_rows(np.zeros((600, 2, 3)), y, n_classes=y.max() + 1)
+
+    shares = spread_rows(rows, 60)["target"].mean(0)
+
+    assert (shares * len(shares) - 1).abs().max() < 0.25
+
+
+def test_rows_that_are_spread_are_those_of_a_table_without_rows_of_weight_0():
+    X = np.random.default_rng(0).normal(size=(50, 2, 3))
+    alone = make_rows(X, np.arange(50))
+    larger, weight, among = np.zeros((200, 2, 3)), np.zeros(200), np.arange(50) * 3 + 40
+    larger[among], weight[among] = X, 1
+    padded = make_rows(larger, np.arange(200), weight)
+
+    for n_rows in (7, 20):
+        found, expected = (spread_rows(rows, n_rows)["X"] for rows in (padded, alone))
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    found = spread_rows(padded, 60)
+    torch.testing.assert_close(found["X"][found["weight"] > 0], alone["X"], rtol=0, atol=0)
+    assert spread_rows(alone, 50) is alone
 
 
 def test_stacking_pads_to_the_largest(make_episode):

@@ -58,6 +58,9 @@ LEO_CODE = "weight decay is the L2 penalty of LEO's published code, for miniImag
 #: Of LEO's code: its README by rows a class, and the default of its ``config.py``.
 LEO_L2 = {1: 3.623413e-10, 5: 8.540338e-9}
 LEO_DEFAULT_L2 = 1e-8
+#: Query rows of a test episode, where the schedule does not say: inputs of a sinusoid, drawings of
+#: a character.
+N_TEST_QUERY = {"sinusoid": 100, "omniglot": 15}
 #: Omniglot, accuracy in percent by (n_ways, n_shots) with half its interval, from the source named.
 #: Figures that could not be checked are left out, and so those of the learners not named.
 PUBLISHED_ON_OMNIGLOT = {
@@ -135,7 +138,9 @@ def find_protocol(learner, data, *, n_ways=5, n_shots=1):
     return protocols[learner]
 
 
-def find_published(learner, data, *, n_ways=5, n_shots=1, network=None, n_inner_steps=1):
+def find_published(
+    learner, data, *, n_ways=5, n_shots=1, network=None, n_inner_steps=None, n_test_query=None
+):
     """Return the published figure of a learner at a test, None where no checked one is known.
 
     Parameters
@@ -144,8 +149,8 @@ def find_published(learner, data, *, n_ways=5, n_shots=1, network=None, n_inner_
         As in :func:`find_protocol`.
     network : {"mlp", "convolutional"}, default=None
         That of Omniglot; None is the latter.
-    n_inner_steps : int
-        Those at the test on sinusoids.
+    n_inner_steps, n_test_query : int, default=None
+        Those at the test; None is the schedule's, to which figures on Omniglot belong.
 
     Returns
     -------
@@ -159,15 +164,29 @@ def find_published(learner, data, *, n_ways=5, n_shots=1, network=None, n_inner_
     """
     if data == "sinusoid":
         source = "Li, Zhou, Chen and Li 2017, the paper of Meta-SGD"
-        found = PUBLISHED_ON_SINUSOIDS.get(learner, {}).get((n_shots, n_inner_steps))
+        steps = 1 if n_inner_steps is None else n_inner_steps
+        found = PUBLISHED_ON_SINUSOIDS.get(learner, {}).get((n_shots, steps))
     else:
         key = (learner, network or "convolutional")
         source, figures = PUBLISHED_ON_OMNIGLOT.get(key, ("", {}))
         found = figures.get((n_ways, n_shots))
+        if found is not None and not _is_scheduled(
+            find_protocol(learner, data, n_ways=n_ways, n_shots=n_shots),
+            n_inner_steps,
+            n_test_query,
+        ):
+            found = None
     if found is None:
         return None
     name = "mse" if data == "sinusoid" else "accuracy"
     return {name: found[0], "ci95": found[1], "source": source}
+
+
+def _is_scheduled(protocol, n_inner_steps, n_test_query):
+    """Whether steps and query rows of a test on Omniglot are those of its schedule."""
+    steps = {"n_inner_steps": 1, **protocol.learner, **protocol.test}["n_inner_steps"]
+    n_query = protocol.n_test_query or N_TEST_QUERY["omniglot"]
+    return n_inner_steps in (None, steps) and n_test_query in (None, n_query)
 
 
 def _sinusoid(n_ways, n_shots):
@@ -252,8 +271,7 @@ def _omniglot(n_ways, n_shots):
             "inner_batch": 20 if is_large else 10,
             "carries_moments": True,
         },
-        network={"averaged": False, "transductive": "joint"},
-        perceptron={"transductive": "joint"},
+        network={"averaged": False},  # rows to predict by themselves, as the released code has it
         test={"n_inner_steps": 50, "inner_batch": 10 if is_large else 5},
         outer={**ADAM, "optimiser": "sgd", "lr": 1.0, "schedule": "linear"},
     )

@@ -6,16 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from autometa._device import exact_convolutions
-from autometa.bench._few_shot_protocols import find_protocol, find_published
+from autometa.bench._few_shot_protocols import N_TEST_QUERY, find_protocol, find_published
 from autometa.exceptions import InvalidInputError
 
 __all__ = ["few_shot", "find_protocol"]
 
 #: Classes of a test episode of Omniglot, where none are asked for.
 N_WAYS = 5
-#: Query rows of a test episode, where the schedule does not say: inputs of a sinusoid, drawings of
-#: a character.
-N_TEST_QUERY = {"sinusoid": 100, "omniglot": 15}
 #: Characters of Omniglot's validation that are trained on, so that 1,100 are, as in MAML's code.
 N_MOVED = 72
 #: Of the episodes that are tested on; those of training have other seeds.
@@ -89,16 +86,25 @@ def few_shot(
     from autometa.metalearners import METALEARNERS
     from autometa.metatraining import Budget, OuterStep, meta_train
 
-    if n_test_episodes < 2:
-        raise InvalidInputError(f"n_test_episodes must be >= 2, got {n_test_episodes}.")
+    _check_counts(
+        n_ways=n_ways, n_shots=n_shots, n_test_query=n_test_query, n_iterations=n_iterations
+    )
+    _check_counts(least=0, n_test_steps=n_test_steps)
+    _check_counts(least=2, n_test_episodes=n_test_episodes)
+    if not checkpoint_every_s > 0:
+        raise InvalidInputError(f"checkpoint_every_s must be above 0, got {checkpoint_every_s}.")
     if data == "sinusoid" and n_ways is not None:
         raise InvalidInputError(
             f"Sinusoids have no classes, so n_ways={n_ways} means nothing. Leave n_ways out."
         )
-    n_ways = n_ways or N_WAYS
+    if n_ways is None:
+        n_ways = N_WAYS
     if n_shots is None:
         n_shots = 5 if data == "sinusoid" else 1
     protocol = find_protocol(learner, data, n_ways=n_ways, n_shots=n_shots)
+    if n_iterations is None:
+        n_iterations = protocol.n_iterations
+    budget = Budget(hours=hours, n_steps=n_iterations)
     config = {"network": _network(data, network, protocol, n_ways), **protocol.learner}
     if not METALEARNERS[learner]().needs_head:
         config["network"].pop("n_slots")
@@ -121,14 +127,18 @@ def few_shot(
         seed=seed,
     )
 
+    # all made before training, so that none is refused after it
+    batches, curve_batches = source.train(), source.test("val", CURVE_SEED)
+    test_batches = source.test("test", TEST_SEED)
+
     def measure(params):
-        found = _test(tested, params, source.test("val", CURVE_SEED), 100, device)
+        found = _test(tested, params, curve_batches, 100, device)
         return {name: found[name] for name in ("mse", "accuracy") if name in found}
 
     params, progress = meta_train(
         trained,
-        source.train(),
-        Budget(hours=hours, n_steps=n_iterations or protocol.n_iterations),
+        batches,
+        budget,
         seed=seed,
         outer=OuterStep(**protocol.outer),
         folder=None if folder is None else Path(folder),
@@ -150,7 +160,7 @@ def few_shot(
     )
     params = {name: param.to(device) for name, param in params.items()}
     started = time.perf_counter()
-    found = _test(tested, params, source.test("test", TEST_SEED), n_test_episodes, device)
+    found = _test(tested, params, test_batches, n_test_episodes, device)
     return {
         **found,
         "published": find_published(
@@ -160,6 +170,7 @@ def few_shot(
             n_shots=n_shots,
             network=config["network"]["kind"],
             n_inner_steps=getattr(tested, "n_inner_steps", None),
+            n_test_query=n_test_query,
         ),
         "iterations": progress["n_steps"],
         "scheduled_iterations": protocol.n_iterations,
@@ -178,6 +189,12 @@ def few_shot(
         "seed": seed,
         "curve": progress["curve"],
     }
+
+
+def _check_counts(least=1, **counts):
+    for name, count in counts.items():
+        if count is not None and not count >= least:
+            raise InvalidInputError(f"{name} must be >= {least}, got {count}.")
 
 
 def _network(data, kind, protocol, n_ways):
@@ -243,17 +260,19 @@ def _test(learner, params, batches, n_episodes, device):
             score = (outputs - target).square().mean((1, 2))
         else:
             score = 100 * (outputs.argmax(-1) == target.argmax(-1)).float().mean(1)
+        # the largest of outputs that are no numbers is a class all the same
+        score = torch.where(outputs.isfinite().all(-1).all(-1), score, torch.nan)
         scores.append(score.cpu().numpy())
     scores = np.concatenate(scores)
     ended = scores[np.isfinite(scores)]
     if not len(ended):
         ended = np.full(2, np.nan)
-    name = "mse" if episodes.is_regression else "accuracy"
+    name, worst = ("mse", np.inf) if episodes.is_regression else ("accuracy", 0.0)
     interval = 1.96 * float(ended.std(ddof=1)) / len(ended) ** 0.5
     return {
         name: round(float(ended.mean()), 4),
         "ci95": round(interval, 4),
-        "median": round(float(np.median(np.nan_to_num(scores, nan=np.inf))), 4),
+        "median": round(float(np.median(np.nan_to_num(scores, nan=worst))), 4),
         "episodes": len(scores),
         "diverged": int((~np.isfinite(scores)).sum()),
     }

@@ -170,20 +170,22 @@ def _check_amounts(hours, n_steps, checkpoint_every):
 
 def _check_learner(learner, network):
     """Make a learner once, before tables are read; return its configuration."""
-    from autometa.metalearners import METALEARNERS
+    from autometa.metalearners import BASELINES, METALEARNERS
 
     config = {"network": network} if network else {}
+    if learner in BASELINES:
+        raise InvalidInputError(f"--learner {learner} has nothing to learn. Use maml.")
     if learner not in METALEARNERS:
         raise InvalidInputError(
             f"--learner must be one of {', '.join(METALEARNERS)}, got {learner!r}."
         )
     try:
         made = METALEARNERS[learner](**config)
-        params = made.init_params(seed=0)
+        made.init_params(seed=0)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidInputError(f"--network {json.dumps(network)}: {error}.") from error
-    if not params:
-        raise InvalidInputError(f"--learner {learner} has nothing to learn. Use maml.")
+        raise InvalidInputError(
+            f"--network {json.dumps(network)}: {str(error).rstrip('.')}."
+        ) from error
     if not made.backbone.reads_tables:
         raise InvalidInputError(
             f"--network {json.dumps(network)} reads arrays. For tables the kinds are look_up and "

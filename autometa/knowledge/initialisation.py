@@ -11,7 +11,7 @@ from safetensors.torch import load, save
 
 from autometa.exceptions import ArtefactError
 from autometa.knowledge._folder import read_description, write_files
-from autometa.metalearners import METALEARNERS
+from autometa.metalearners import BASELINES, METALEARNERS
 
 FORMAT = "autometa-initialisation"
 FORMAT_VERSION = 3
@@ -28,7 +28,7 @@ class Initialisation:
     learner : MetaLearner
         Made from the two below.
     learner_name : str
-        A key of :data:`autometa.metalearners.METALEARNERS`.
+        A key of :data:`autometa.metalearners.METALEARNERS`, or of ``BASELINES`` there.
     learner_config : dict
         JSON-able arguments of the learner.
     provenance : dict
@@ -43,7 +43,7 @@ class Initialisation:
 
     @cached_property
     def learner(self):
-        return METALEARNERS[self.learner_name](**self.learner_config)
+        return {**METALEARNERS, **BASELINES}[self.learner_name](**self.learner_config)
 
     @property
     def checksum(self):

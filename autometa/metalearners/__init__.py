@@ -34,11 +34,13 @@ METALEARNERS = {
     "snail": SNAIL,
     "meta_networks": MetaNetworks,
     "gnn": GraphNetwork,
-    "random_weights": RandomWeights,
 }
+#: What proposes weights without having learned anything; artefacts may name these too.
+BASELINES = {"random_weights": RandomWeights}
 
 __all__ = [
     "ANIL",
+    "BASELINES",
     "GraphNetwork",
     "LEO",
     "LOOKUP",

@@ -43,6 +43,10 @@ class MetaLearner:
         self.network = dict(network or {})
         options = {} if self.needs_head else {"head": None}
         self.backbone = make_network(self.network, default_kind=self.default_kind, **options)
+        if self.needs_head and not self.backbone.head_names:
+            raise InvalidInputError(
+                f"{type(self).__name__} needs a network with a head, got head=None. Leave out head."
+            )
 
     def propose(self, params, support, *, is_regression):
         """Return the weights of the network before adapting."""
@@ -131,6 +135,13 @@ class MetaLearner:
             return losses.mean()
 
         return torch.func.grad_and_value(mean_loss)(params)
+
+
+def check_at_least(least, **values):
+    """Refuse arguments of a learner that are too small; None passes."""
+    for name, value in values.items():
+        if value is not None and not value >= least:
+            raise InvalidInputError(f"{name} must be >= {least}, got {value}.")
 
 
 def query_loss(weights, context, rows, *, is_regression, is_context=False, dropout_mask=None):

@@ -2,7 +2,7 @@
 
 import torch
 
-from autometa.metalearners._base import MetaLearner
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._inner_loop import ThinSum, gradient_steps
 
 #: How many times as many numbers as the thin products a matrix has that steps leave unformed.
@@ -31,6 +31,7 @@ class GradientLearner(MetaLearner):
 
     def __init__(self, n_inner_steps=1, second_order=True, network=None):
         super().__init__(network)
+        check_at_least(0, n_inner_steps=n_inner_steps)
         self.n_inner_steps = n_inner_steps
         self.second_order = second_order
 
@@ -49,6 +50,13 @@ class GradientLearner(MetaLearner):
     def propose(self, params, support, *, is_regression):
         """Return the weights to start from; see :mod:`autometa.networks`."""
         return self.backbone.propose(params, support, is_regression=is_regression)
+
+    def inner_lr(self, params, *, is_regression):
+        """Return the step size of every weight that steps move; each subclass gives its own."""
+        raise NotImplementedError(
+            f"{type(self).__name__} gives no step sizes, so it would never adapt. Write inner_lr; "
+            "fixed_step_sizes returns one number for all weights."
+        )
 
     def step_sizes(self, params, support, *, is_regression):
         """Return :meth:`inner_lr` as it fits the weights proposed for ``support``."""

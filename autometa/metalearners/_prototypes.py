@@ -8,8 +8,8 @@ from autometa.networks import ridge_head
 
 #: Ridge strength per row of the head for numbers.
 RIDGE = 0.1
-#: Logit of a class that has no support row.
-NEVER = -1e4
+#: Logit of a class that has no support row, as that of masked ones.
+NEVER = -1e9
 
 
 def compute_prototypes(hidden, support):

@@ -5,6 +5,7 @@ from torch.nn import functional
 
 from autometa.episodes import Episode
 from autometa.exceptions import InvalidInputError
+from autometa.metalearners._base import check_at_least
 from autometa.networks import slots_of
 
 #: Slots by default: as many classes as meta-training draws from tables, and the papers from images.
@@ -13,6 +14,7 @@ N_SLOTS_OF_TABLES, N_SLOTS_OF_ARRAYS = 60, 5
 
 def count_slots(n_slots, backbone):
     """Return the number of slots asked for, or the default for what the network reads."""
+    check_at_least(1, n_slots=n_slots)
     if n_slots is not None:
         return n_slots
     return N_SLOTS_OF_TABLES if backbone.reads_tables else N_SLOTS_OF_ARRAYS

@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional
 
-from autometa.episodes import first_rows
-from autometa.metalearners._base import MetaLearner
+from autometa.episodes import spread_rows
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._layers import linear, linear_params
 from autometa.metalearners._slots import (
     count_slots,
@@ -26,11 +26,14 @@ class GraphNetwork(MetaLearner):
 
     Departures from the paper: classes are given slots at random, up to ``n_slots``, since a label
     is part of a node's features, whose number is fixed, while tables have any number of classes.
-    Numbers have an input and an output of their own, since they are no class; of a table only the
-    first ``max_rows`` support rows, which stand in random order, are nodes, and the default
-    ``n_features`` is smaller, as the cost grows with the square of the nodes for each row to
-    predict. Its semi-supervised and active learning are left out, as episodes have no support
-    rows without a label.
+    Numbers have an input and an output of their own, since they are no class; of a table only
+    ``max_rows`` support rows, spread over it, are nodes, and the default ``n_features`` is smaller,
+    as the cost grows with the square of the nodes for each row to predict. Its semi-supervised and
+    active learning are left out, as episodes have no support rows without a label. Of the weight of
+    a row only counts whether it is 0, since what is normalised and mixed are nodes. Departure from
+    other learners: what is normalised are the graphs of all rows to predict together, as published,
+    on tables and with ``transductive=False`` too, so that the prediction for a row depends on which
+    others are predicted with it.
 
     Parameters
     ----------
@@ -62,6 +65,9 @@ class GraphNetwork(MetaLearner):
         super().__init__(network)
         if n_features is None:
             n_features = 32 if self.backbone.reads_tables else 96
+        check_at_least(1, max_rows=max_rows)
+        check_at_least(2, n_features=n_features)  # layers add half of it
+        check_at_least(0, n_layers=n_layers)
         self.n_slots, self.max_rows = count_slots(n_slots, self.backbone), max_rows
         self.n_features, self.n_layers = n_features, n_layers
 
@@ -103,7 +109,7 @@ class GraphNetwork(MetaLearner):
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {"X": torch.cat([hidden, labels], dim=1), "weight": support["weight"]}
         if self.backbone.reads_tables:
-            rows = first_rows(rows, self.max_rows)
+            rows = spread_rows(rows, self.max_rows)
         is_there = (rows["weight"] > 0).to(hidden)
         return {**weights, "nodes": rows["X"], "node_weight": is_there}
 

@@ -4,8 +4,9 @@ import math
 
 import torch
 
-from autometa.episodes import Episode, first_rows
-from autometa.metalearners._base import MetaLearner
+from autometa.episodes import Episode, spread_rows
+from autometa.exceptions import InvalidInputError
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._inner_loop import gradient_steps
 from autometa.metalearners._layers import linear, linear_params
 from autometa.networks import uniform
@@ -14,6 +15,8 @@ from autometa.networks import uniform
 MAX_PAIRED_ROWS = 64
 #: Of codes and of weights, where learning the step sizes starts: of the published code, on tables.
 STEPS_ON_ARRAYS, STEPS_ON_TABLES = (1.0, 1e-3), (1e-2, 1e-3)
+#: Times as long as for classes are codes' steps for numbers on arrays, unless sizes are asked for.
+SHARE_FOR_NUMBERS = 0.02
 
 
 class LEO(MetaLearner):
@@ -25,23 +28,29 @@ class LEO(MetaLearner):
     the divergence of the codes from the standard normal distribution, the distance that codes
     moved (so that the encoder learns to start there) and the correlation of the decoder's rows.
 
-    Departures from the paper: its features come from a pretrained residual network and are
-    frozen, ours are meta-trained along, so that no other data are needed; numbers have one code,
-    of pairs of rows together with their targets, and a head is decoded for them too, so that one
-    decoder serves both (the paper decodes a whole network); of a table at most
-    :data:`MAX_PAIRED_ROWS` rows are paired, since pairs grow with their square; and on tables
-    the codes' steps start at .01, since their features, of a mean square near 1, are so many that
-    steps of 1 diverge.
+    Departures from the paper: its features come from a pretrained residual network and are frozen,
+    ours are meta-trained along, so that no other data are needed; numbers have one code, of pairs
+    of rows together with their targets, and a head is decoded for them too, so that one decoder
+    serves both (the paper decodes a whole network); of a table at most :data:`MAX_PAIRED_ROWS`
+    rows, spread over it, are paired, since pairs grow with their square; and on tables the codes'
+    steps start at .01, since their features, of a mean square near 1, are so many that steps of 1
+    diverge, as those of numbers do on arrays, too, which take :data:`SHARE_FOR_NUMBERS` of the
+    steps of classes.
 
-    Departures from the published code: step sizes are learned as logarithms, so that they stay
-    positive; the same features stay hidden through all inner steps, since tables have many rows to
-    draw them for; codes start with a standard deviation of about 1, there of about 0, and the
-    divergence is computed, as a Gaussian's can be, there estimated from the sample; penalties on
-    codes add up the elements of a code, as the paper writes them, there they average them; the
-    relation network's layers have biases, as all other layers here; and in place of an L2 penalty
-    in the loss, on encoder, relation network and decoder, there is the outer optimiser's weight
-    decay, which every learner has: it is decoupled from the gradient and reaches all parameters
-    (the few-shot schedules take the published strength).
+    Departures from the published code: inner steps descend the mean loss of the support's rows,
+    there the sum over them, so that steps of one size are some n_ways * n_shots times as long
+    there; there is one code a class, there one is drawn for each row from its class's Gaussian and
+    decoded, and the class's logits are averaged; correlations are of the decoder's rows about their
+    means, there of the rows as they are; matrices start uniform within 1 / sqrt(fan_in), there as
+    Glorot and Bengio draw them; step sizes are learned as logarithms, so that they stay positive;
+    the same features stay hidden through all inner steps, since tables have many rows to draw them
+    for; codes start with a standard deviation of about 1, there of about 0, and the divergence is
+    computed, as a Gaussian's can be, there estimated from the sample; penalties on codes add up the
+    elements of a code, as the paper writes them, there they average them; the relation network's
+    layers have biases, as all other layers here; and in place of an L2 penalty in the loss, on
+    encoder, relation network and decoder, there is the outer optimiser's weight decay, which every
+    learner has: it is decoupled from the gradient and reaches all parameters (the few-shot
+    schedules take the published strength).
 
     Samples and dropout come from the outer loop (:meth:`draw_chance`); adapting without them takes
     the means.
@@ -58,7 +67,8 @@ class LEO(MetaLearner):
         Whether derivatives flow through the inner gradients, as published.
     first_step_sizes : (float, float), default=None
         Of codes and of weights, where learning them starts; every element has its own. None is
-        those of the published code, on tables (.01, .001).
+        those of the published code, on tables (.01, .001), and shorter steps of codes for numbers
+        on arrays.
     network : dict, default=None
 
     References
@@ -89,6 +99,10 @@ class LEO(MetaLearner):
         network=None,
     ):
         super().__init__(network)
+        check_at_least(1, n_latent=n_latent)
+        check_at_least(0, n_latent_steps=n_latent_steps, n_weight_steps=n_weight_steps)
+        if not 0 <= dropout < 1:
+            raise InvalidInputError(f"dropout must be in [0, 1), got {dropout}.")
         self.n_latent, self.dropout, self.second_order = n_latent, dropout, second_order
         self.n_latent_steps, self.n_weight_steps = n_latent_steps, n_weight_steps
         self.kl_share, self.encoder_share = kl_share, encoder_share
@@ -180,7 +194,7 @@ class LEO(MetaLearner):
         hidden = self.backbone.embed(weights, support)
         found = self._encode(params, hidden, support, is_regression)
         hidden = hidden * support.get("chance.seen", 1.0)
-        codes, lr = found["codes"], params["log_latent_lr"].exp()
+        codes, lr = found["codes"], self._latent_lr(params, is_regression)
         for step in range(self.n_latent_steps):
 
             def code_loss(moved, step=step):
@@ -197,6 +211,12 @@ class LEO(MetaLearner):
         head = self._decode(params, codes, support, self.n_latent_steps)
         return {**weights, **head}, found, codes
 
+    def _latent_lr(self, params, is_regression):
+        lr = params["log_latent_lr"].exp()
+        if is_regression and self.first_step_sizes is None and not self.backbone.reads_tables:
+            lr = SHARE_FOR_NUMBERS * lr
+        return lr
+
     def _see(self, weights, rows, context=None):
         """Embed rows as the head gets to see them."""
         return self.backbone.embed(weights, rows, context) * rows.get("chance.seen", 1.0)
@@ -211,7 +231,7 @@ class LEO(MetaLearner):
             share = torch.ones_like(share)
         rows = {"X": encoded, "weight": support["weight"], "target": share}
         if self.backbone.reads_tables:
-            rows = first_rows(rows, MAX_PAIRED_ROWS)
+            rows = spread_rows(rows, MAX_PAIRED_ROWS)
         related = _relate(params, rows["X"], rows["weight"])  # (n_rows, 2 * n_latent)
         weights = rows["weight"].unsqueeze(1) * rows["target"]
         per_class = weights.T @ related / weights.sum(0).clamp(min=1e-9).unsqueeze(1)

@@ -2,6 +2,7 @@
 
 import torch
 
+from autometa.metalearners._base import check_at_least
 from autometa.metalearners._gradient import GradientLearner
 from autometa.metalearners._layers import (
     linear_params,
@@ -58,6 +59,7 @@ class LSTMLearner(GradientLearner):
 
     def __init__(self, n_inner_steps=8, n_hidden=20, second_order=False, network=None):
         super().__init__(n_inner_steps, second_order, network)
+        check_at_least(1, n_hidden=n_hidden)
         self.n_hidden = n_hidden
 
     @property
@@ -75,6 +77,10 @@ class LSTMLearner(GradientLearner):
             gates[f"lstm.{name}.bias"] = bias + 0.01 * uniform(generator, 1, fan_in=1)
         reader = lstm_params(generator, "lstm.reader", 4, self.n_hidden)
         return {**self.backbone.init_params(seed), **reader, **gates}
+
+    def inner_lr(self, params, *, is_regression):
+        """Return no step sizes: the gates say how far weights move."""
+        return {}
 
     def draw_chance(self, episodes, generator):
         """Give the classes of every episode random slots, where the network has slots."""

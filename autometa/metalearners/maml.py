@@ -1,5 +1,6 @@
 """MAML, of second and first order, on weights that all tasks share or a network proposes."""
 
+from autometa.exceptions import InvalidInputError
 from autometa.metalearners._gradient import GradientLearner
 from autometa.networks import LOOKUP, ColumnStatisticsInitialiser, LookUpNetwork
 
@@ -13,8 +14,8 @@ class MAML(GradientLearner):
     weights but a function of the task's column statistics, since tables differ in their columns
     and classes; the loss before adapting counts too, so that the proposal is useful as it is
     (``unadapted_share``); the squared error is linear for outliers, so that one does not rule an
-    episode; and inner steps read at most the first 160 rows, since the cost of looking up grows
-    with their cube.
+    episode; and inner steps read at most the first 160 rows that have a weight, since the cost of
+    looking up grows with their cube.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ class MAML(GradientLearner):
             self.backbone = LookUpNetwork(self.initialiser_class, **own)
         if unadapted_share is None:
             unadapted_share = 0.4 if self.backbone.reads_tables else 0.0
+        if not 0 <= unadapted_share <= 1:
+            raise InvalidInputError(f"unadapted_share must be in [0, 1], got {unadapted_share}.")
         self.unadapted_share = unadapted_share
         self.step_size = step_size
 

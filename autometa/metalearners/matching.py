@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional
 
-from autometa.episodes import first_rows
-from autometa.metalearners._base import MetaLearner
+from autometa.episodes import spread_rows
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._layers import lstm_cell, lstm_params
 
 #: Rows of a table that full context embeddings read one after the other.
@@ -18,8 +18,8 @@ class MatchingNetwork(MetaLearner):
     attention; similarities have a learned scale, since cosines within [-1, 1] leave attention
     almost even: without it Omniglot ended at 89 % (5 classes of 1 row) and, ever worse, at 57 %
     (20 of 1), and a reproduction by others at 92.0 and 75.6 (oscarknagg/few-shot). Full context
-    embeddings read at most :data:`MAX_SEQUENCE_ROWS` rows of a table, since an LSTM reads them one
-    after the other.
+    embeddings read at most :data:`MAX_SEQUENCE_ROWS` rows of a table, spread over it, since an LSTM
+    reads them one after the other.
 
     Parameters
     ----------
@@ -43,6 +43,7 @@ class MatchingNetwork(MetaLearner):
 
     def __init__(self, full_context=False, n_reads=5, network=None):
         super().__init__(network)
+        check_at_least(0, n_reads=n_reads)
         self.full_context, self.n_reads = full_context, n_reads
 
     def init_params(self, seed):
@@ -65,10 +66,9 @@ class MatchingNetwork(MetaLearner):
             The network's weights, and ``memory`` (n_memory, n_features).
         """
         weights = self.backbone.propose(params, support, is_regression=is_regression)
-        memory = self.backbone.embed(weights, support)
+        rows = self._rows(support)
+        memory = self.backbone.embed(weights, rows)
         if self.full_context:
-            rows = self._rows(support)
-            memory = memory[: len(rows["weight"])]
             weight = rows["weight"]
             forward = _read(params, "forward_lstm", memory, weight)
             backward = _read(params, "backward_lstm", memory.flip(0), weight.flip(0)).flip(0)
@@ -91,7 +91,7 @@ class MatchingNetwork(MetaLearner):
 
     def _rows(self, support):
         is_bounded = self.full_context and self.backbone.reads_tables
-        return first_rows(support, MAX_SEQUENCE_ROWS) if is_bounded else support
+        return spread_rows(support, MAX_SEQUENCE_ROWS) if is_bounded else support
 
     def _read_support(self, params, embedded, memory, log_weight):
         hidden, cell = embedded, torch.zeros_like(embedded)

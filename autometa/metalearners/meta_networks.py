@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional
 
-from autometa.episodes import first_rows
-from autometa.metalearners._base import MetaLearner
+from autometa.episodes import first_places, spread_places, spread_rows
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._layers import (
     linear,
     linear_params,
@@ -30,15 +30,15 @@ class MetaNetworks(MetaLearner):
 
     Departures from the paper: of the base network the head alone has fast weights, since a set for
     all layers, of every row to store and for every row to predict, would cost many times as much,
-    while heads can be applied before they are attended to; the representation loss is
-    cross-entropy however many rows a class has, so that one loss serves all, where the paper, as we
-    read its section 3.1, takes a contrastive loss over pairs of rows for more than one, and for
-    numbers the squared error; the rows that the LSTM reads are the first of the support, which
-    stand in random order, since adapting draws nothing; classes are given slots at random, up to
+    while heads can be applied before they are attended to; the representation loss is cross-entropy
+    however many rows a class has, so that one loss serves all, where the paper, as we read its
+    section 3.1, takes a contrastive loss over pairs of rows for more than one, and for numbers the
+    squared error; the rows that the LSTM reads are the first of the support, of a table some that
+    are spread over it, since adapting draws nothing; classes are given slots at random, up to
     ``n_slots``, since the head has a fixed number of columns; numbers have a slot of their own,
     since they are no class; on tables, whose weights are proposed, both networks have one
     initialiser each, fast weights are added to the slow ones (:data:`FEW`), and at most
-    ``max_rows`` rows are stored, since each is stored with a head.
+    ``max_rows`` rows, spread over the table, are stored, since each is stored with a head.
 
     Departures from the authors' code: derivatives flow through the loss gradients unless
     ``second_order=False``, where the code takes the gradients as given numbers, so that what is
@@ -77,6 +77,7 @@ class MetaNetworks(MetaLearner):
         self, n_slots=None, n_samples=5, max_rows=16, n_hidden=20, second_order=True, network=None
     ):
         super().__init__(network)
+        check_at_least(1, n_samples=n_samples, max_rows=max_rows, n_hidden=n_hidden)
         self.n_slots = count_slots(n_slots, self.backbone)
         self.n_samples, self.max_rows = n_samples, max_rows
         self.n_hidden, self.second_order = n_hidden, second_order
@@ -124,10 +125,10 @@ class MetaNetworks(MetaLearner):
             own = _take(params, part)
             parts[part] = self.backbone.propose(own, support, **options)
             parts[part] |= {name: own[name] for name in ("head", "head_bias")}
+        if self.backbone.reads_tables:
+            support = spread_rows(support, self.max_rows)
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {**support, "target": labels}
-        if self.backbone.reads_tables:
-            rows = first_rows(rows, self.max_rows)
 
         fast = self._fast_representation(params, parts["representation"], rows, support, options)
         hidden = self.backbone.embed(parts["base"], rows)
@@ -157,21 +158,22 @@ class MetaNetworks(MetaLearner):
         return read_slots(outputs, support, is_regression=is_regression)
 
     def _fast_representation(self, params, weights, rows, support, options):
-        """Let the LSTM read the gradients of the first rows' losses, weight by weight."""
+        """Let the LSTM read the gradients of a few rows' losses, weight by weight."""
         own = {name: weights[name] for name in self._fast_names}
+        find_places = spread_places if self.backbone.reads_tables else first_places
+        places = find_places(rows["weight"], self.n_samples)
 
         def losses(own):
             moved = {**weights, **own}
             hidden = self.backbone.embed(moved, rows)
             outputs = hidden @ moved["head"] + moved["head_bias"]
-            return self._row_losses(outputs, rows, support, options)[: self.n_samples]
+            return self._row_losses(outputs, rows, support, options)[places]
 
         grads = self._constant(torch.func.jacrev(losses)(own))
-        n_samples = min(self.n_samples, len(rows["weight"]))
-        is_there = (rows["weight"][:n_samples] > 0).unsqueeze(1)
+        is_there = (rows["weight"][places] > 0).unsqueeze(1)
         flat = torch.cat([grads[name].flatten(1) for name in own], dim=1)
         hidden = cell = flat.new_zeros(flat.shape[1], self.n_hidden)
-        for i in range(n_samples):
+        for i in range(len(places)):
             seen = preprocess_gradients(flat[i])
             new_hidden, new_cell = lstm_cell(params, "sequence_learner", seen, hidden, cell)
             hidden = torch.where(is_there[i], new_hidden, hidden)
@@ -203,8 +205,7 @@ class MetaNetworks(MetaLearner):
         if options["is_regression"]:
             return (outputs[:, -1] - rows["target"][:, -1]).square()
         logits = read_slots(outputs, support, is_regression=False)
-        target = support["target"][: len(outputs)]
-        return -(target * logits.log_softmax(-1)).sum(-1)
+        return -(support["target"] * logits.log_softmax(-1)).sum(-1)
 
     def _constant(self, grads):
         if self.second_order:

@@ -2,8 +2,9 @@
 
 import torch
 
-from autometa.episodes import pool_rows
+from autometa.episodes import first_places, pool_rows, take_rows
 from autometa.exceptions import InvalidInputError
+from autometa.metalearners._base import check_at_least
 from autometa.metalearners._gradient import GradientLearner
 
 INNER_OPTIMISERS = ("adam", "sgd")
@@ -19,7 +20,8 @@ class Reptile(GradientLearner):
     differ from table to table, the direction is pulled back to its parameters by the transposed
     Jacobian of the proposal, the gradient of half the squared distance between proposed and
     adapted weights (with plain networks this is the paper's direction itself). Mini-batches go
-    through the rows in their given order, again and again, since adapting draws nothing. The inner
+    through the rows that have a weight in their given order, again and again, since adapting draws
+    nothing. The inner
     Adam, of ``beta1 = 0``, starts its second moment anew for every task, unless it is carried on:
     the published code does so from one task to the next, and here, where tasks are adapted side by
     side, all start from the mean of those before.
@@ -60,6 +62,7 @@ class Reptile(GradientLearner):
         super().__init__(n_inner_steps, second_order=False, network=network)
         if inner_optimiser not in INNER_OPTIMISERS:
             raise ValueError(f"inner_optimiser must be one of {INNER_OPTIMISERS}")
+        check_at_least(1, inner_batch=inner_batch)
         self.step_size, self.inner_optimiser = step_size, inner_optimiser
         self.inner_batch, self.carries_moments = inner_batch, carries_moments
         if carries_moments and self.backbone.reads_tables:
@@ -113,13 +116,14 @@ class Reptile(GradientLearner):
         return weights, squares, mass
 
     def _batch(self, support, step):
-        n_rows = len(support["weight"])
-        if self.inner_batch is None or self.inner_batch >= n_rows:
+        weight, size = support["weight"], self.inner_batch
+        if size is None or size >= len(weight):
             return support
-        start, device = step * self.inner_batch, support["weight"].device
-        places = torch.arange(start, start + self.inner_batch, device=device) % n_rows
-        per_row = ("X", "weight", "target", "membership")
-        return {name: t[places] if name in per_row else t for name, t in support.items()}
+        n_rows = (weight > 0).sum()  # those of weight 0 would make mini-batches of nothing
+        numbers = torch.arange(size, device=weight.device)
+        places = first_places(weight)[(step * size + numbers) % n_rows]
+        batch = take_rows(support, places)
+        return {**batch, "weight": batch["weight"] * (numbers < n_rows)}  # no row counts twice
 
     def meta_grad(self, params, episodes):
         """Return ``proposed - adapted``, averaged over episodes, and the loss after training.

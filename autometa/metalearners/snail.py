@@ -5,9 +5,9 @@ import math
 import torch
 from torch.nn import functional
 
-from autometa.episodes import first_rows
+from autometa.episodes import spread_rows
 from autometa.exceptions import InvalidInputError
-from autometa.metalearners._base import MetaLearner
+from autometa.metalearners._base import MetaLearner, check_at_least
 from autometa.metalearners._layers import linear, linear_params
 from autometa.metalearners._slots import count_slots, draw_slots, encode_labels, read_slots
 
@@ -21,10 +21,10 @@ class SNAIL(MetaLearner):
 
     Departures from the paper: classes are given slots at random, up to ``n_slots``, since labels
     are inputs of a fixed length; numbers have an input and an output of their own, since they are
-    no class; on tables the sequence is the first ``max_rows`` support rows, which stand in random
-    order, since layers are made for a longest sequence; and there the default ``width`` is
-    smaller, since more rows and slots than the paper's mean more layers and channels, and so more
-    time.
+    no class; on tables the sequence is ``max_rows`` support rows, spread over the table, since
+    layers are made for a longest sequence; and there the default ``width`` is smaller, since more
+    rows and slots than the paper's mean more layers and channels, and so more time. Of the weight
+    of a row only counts whether it is 0, since a sequence has rows or has not.
 
     Parameters
     ----------
@@ -54,6 +54,8 @@ class SNAIL(MetaLearner):
         super().__init__(network)
         if width is None:
             width = 128 if not self.backbone.reads_tables else 32
+        check_at_least(1, max_rows=max_rows)
+        check_at_least(2, width=width)  # keys are half as wide
         self.n_slots = count_slots(n_slots, self.backbone)
         self.max_rows, self.width = max_rows, width
         n_dilations = max(1, math.ceil(math.log2(max_rows + 1)))
@@ -112,7 +114,7 @@ class SNAIL(MetaLearner):
         labels = encode_labels(support, self.n_slots, is_regression=is_regression)
         rows = {"X": torch.cat([hidden, labels], dim=1), "weight": support["weight"]}
         if self.backbone.reads_tables:
-            rows = first_rows(rows, self.max_rows)
+            rows = spread_rows(rows, self.max_rows)
         is_there = (rows["weight"] > 0).to(hidden)
         # rows that are not there become the zeros before the sequence that convolutions see
         order = torch.argsort(is_there, stable=True)

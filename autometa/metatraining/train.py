@@ -32,6 +32,12 @@ class Budget:
     hours: float | None = None
     n_steps: int | None = None
 
+    def __post_init__(self):
+        if self.hours is not None and not self.hours > 0:
+            raise InvalidInputError(f"hours must be above 0, got {self.hours}. None: no limit.")
+        if self.n_steps is not None and not self.n_steps >= 1:
+            raise InvalidInputError(f"n_steps must be >= 1, got {self.n_steps}. None: no limit.")
+
     def share_used(self, elapsed_s, n_steps):
         """Return the part of the budget that is used; at 1 training ends.
 

@@ -23,8 +23,9 @@ class PlainNetwork:
         Batch normalisation by the statistics of the rows at hand, each by its weight; none are
         kept between calls.
     transductive : bool or "joint"
-        Whether rows to predict are normalised together, as published for MAML; "joint" together
-        with the labelled rows, as in Reptile's code; False each with the labelled rows.
+        Whether rows to predict are normalised together, as MAML's code and the released one of
+        Reptile do; "joint" together with the labelled rows, as Reptile's did in earlier versions;
+        False each with the labelled rows.
     init_std : float, default=None
         Standard deviation of the first values of matrices, which are normal and cut at two of
         them; None draws them as torch does, by the number of inputs. Below a normalisation it says

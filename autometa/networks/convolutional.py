@@ -2,6 +2,7 @@
 
 from torch.nn import functional
 
+from autometa.exceptions import InvalidInputError
 from autometa.networks._draws import uniform
 from autometa.networks._plain import PlainNetwork
 
@@ -54,6 +55,7 @@ class Convolutional(PlainNetwork):
         shared_shift=False,
     ):
         self.n_filters, self.n_blocks, self.n_channels = n_filters, n_blocks, n_channels
+        self.image_size = image_size
         self.pooling, self.averaged = pooling, averaged and not pooling
         size = image_size
         for _ in range(n_blocks):
@@ -83,6 +85,13 @@ class Convolutional(PlainNetwork):
     n_layers = property(lambda self: self.n_blocks)
 
     def _start(self, X):
+        sizes = X.shape[2:] if self.averaged else (self.image_size,) * 2  # averages are of any size
+        if X.ndim != 4 or X.shape[1:] != (self.n_channels, *sizes):
+            expected = (self.n_channels, self.image_size, self.image_size)
+            raise InvalidInputError(
+                f"Rows have shape {tuple(X.shape[1:])}, the network reads images of {expected}. "
+                'Give it n_channels and image_size, or take kind "mlp" for rows that are no images.'
+            )
         return X
 
     def _layer(self, weights, i, hidden, weight):

@@ -1,5 +1,6 @@
 """A perceptron for rows of fixed length, with one set of weights for all tasks."""
 
+from autometa.exceptions import InvalidInputError
 from autometa.networks._draws import uniform
 from autometa.networks._plain import PlainNetwork
 
@@ -65,7 +66,13 @@ class MLP(PlainNetwork):
     multiplied = property(lambda self: tuple(f"layer{i}" for i in range(self.n_layers)))
 
     def _start(self, X):
-        return X.flatten(1)
+        X = X.flatten(1)
+        if X.shape[1] != self.widths[0]:
+            raise InvalidInputError(
+                f"Rows have {X.shape[1]} numbers, the network reads {self.widths[0]}. "
+                f"Give it n_inputs={X.shape[1]}."
+            )
+        return X
 
     def _layer(self, weights, i, hidden, weight):
         hidden = hidden @ weights[f"layer{i}"]

@@ -51,6 +51,12 @@ class _TableNetwork:
 
     def propose(self, params, support, *, is_regression):
         """Propose weights for the table of which ``support`` holds the labelled rows."""
+        if "column_mask" not in support:
+            raise InvalidInputError(
+                f"A network for tables got rows of shape {tuple(support['X'].shape[1:])} without "
+                "column_mask, as make_array_rows gives them. Make rows of tables by make_rows; for "
+                'images and functions give the learner network={"kind": "mlp"} or "convolutional".'
+            )
         own = {name: params[name] for name in self._own_names}
         options = {"is_regression": is_regression}
         return torch.func.functional_call(self._module, own, (support,), options)
@@ -102,6 +108,12 @@ class LookUpNetwork(_TableNetwork):
     """
 
     def __init__(self, initialiser_class=ColumnStatisticsInitialiser, **config):
+        if "head" in config:
+            raise InvalidInputError(
+                "A network of kind 'look_up' always has its own head, and head="
+                f"{config['head']!r} was asked for. Take kind 'columns' where a learner, such as "
+                '"protonet", makes the head itself or has none; else leave out head.'
+            )
         self._initialiser_class, self._config = initialiser_class, config
         self._keep_module()
         self.n_features = self._module.config["n_hidden"]

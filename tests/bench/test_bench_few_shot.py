@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from autometa.bench import few_shot, find_protocol
@@ -15,7 +16,7 @@ from autometa.exceptions import InvalidInputError
 from autometa.metalearners import METALEARNERS
 from autometa.metalearners._gradient import GradientLearner
 
-NAMES = [name for name in METALEARNERS if name != "random_weights"]
+NAMES = list(METALEARNERS)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,16 @@ def test_mamls_schedule_on_sinusoids_is_the_published_one():
     assert protocol.outer["weight_decay"] == 0 and protocol.outer["schedule"] == "constant"
 
 
+@pytest.mark.parametrize("network", ["network", "perceptron"])
+def test_reptiles_schedule_normalises_rows_to_predict_by_themselves(network):
+    protocol = find_protocol("reptile", "omniglot")
+    kind = "convolutional" if network == "network" else "mlp"
+
+    learner = METALEARNERS["reptile"](network={"kind": kind, **getattr(protocol, network)})
+
+    assert learner.backbone.transductive is True and protocol.n_test_query == 1
+
+
 @pytest.mark.parametrize("learner", NAMES)
 def test_leo_alone_decays_weights_by_the_strength_of_its_code(learner):
     one, five = (
@@ -126,6 +137,17 @@ def test_leo_alone_decays_weights_by_the_strength_of_its_code(learner):
         ("maml", "sinusoid", {"n_shots": 10}, None),
         ("maml", "omniglot", {"network": "mlp"}, {"accuracy": 89.7, "ci95": None}),
         ("maml", "omniglot", {}, {"accuracy": 98.7, "ci95": 0.4}),
+        (
+            "maml",
+            "omniglot",
+            {"n_inner_steps": 3, "n_test_query": 1},
+            {"accuracy": 98.7, "ci95": 0.4},
+        ),
+        ("maml", "omniglot", {"n_inner_steps": 50}, None),
+        ("maml", "omniglot", {"n_test_query": 15}, None),
+        ("meta_sgd", "omniglot", {"n_inner_steps": 1}, {"accuracy": 99.53, "ci95": 0.26}),
+        ("protonet", "omniglot", {"n_test_query": 15}, {"accuracy": 98.8, "ci95": None}),
+        ("protonet", "omniglot", {"n_test_query": 1}, None),
         ("reptile", "omniglot", {"n_ways": 20}, {"accuracy": 89.43, "ci95": 0.14}),
         ("protonet", "omniglot", {"network": "mlp"}, None),
         ("gnn", "omniglot", {}, None),
@@ -212,13 +234,52 @@ def test_rows_to_predict_are_as_many_as_published(
         ({"learner": "protonet", "n_test_steps": 3}, "takes no inner steps"),
         ({"n_ways": 5}, "Sinusoids have no classes, so n_ways=5"),
         ({"n_test_episodes": 1}, "n_test_episodes must be >= 2, got 1"),
+        ({"n_shots": 0}, "n_shots must be >= 1, got 0"),
+        ({"data": "omniglot", "n_ways": 0}, "n_ways must be >= 1, got 0"),
+        ({"n_test_query": 0}, "n_test_query must be >= 1, got 0"),
+        ({"n_test_steps": -1}, "n_test_steps must be >= 0, got -1"),
+        ({"n_iterations": 0}, "n_iterations must be >= 1, got 0"),
+        ({"hours": 0}, "hours must be above 0, got 0"),
+        ({"hours": -1.0}, "hours must be above 0, got -1.0"),
+        ({"hours": float("nan")}, "hours must be above 0, got nan"),
+        ({"checkpoint_every_s": -1}, "checkpoint_every_s must be above 0, got -1"),
     ],
 )
 def test_what_cannot_be_run_is_refused(options, message):
-    options = {"learner": "maml", "data": "sinusoid", **options}
+    options = {"learner": "maml", "data": "sinusoid", "n_iterations": 1, **options}
 
     with pytest.raises(InvalidInputError, match=message):
-        few_shot(options.pop("learner"), options.pop("data"), n_iterations=1, **options)
+        few_shot(options.pop("learner"), options.pop("data"), **options)
+
+
+def test_a_test_that_cannot_be_drawn_is_refused_before_training(
+    omniglot_file, make_schedules_small
+):
+    make_schedules_small()
+    options = {"network": "mlp", "n_ways": 3, "file": omniglot_file, "n_iterations": 1}
+    steps = []
+
+    with pytest.raises(InvalidInputError, match=r"3 classes with 1 \+ 20 rows each"):
+        few_shot("maml", "omniglot", n_test_query=20, on_progress=steps.append, **options)
+
+    assert steps == []
+
+
+def test_episodes_of_classes_whose_outputs_are_no_numbers_have_diverged(
+    omniglot_file, make_schedules_small, monkeypatch
+):
+    make_schedules_small(hidden=[2])
+    monkeypatch.setattr(
+        METALEARNERS["maml"],
+        "predict",
+        lambda self, params, state, support, rows, **options: rows["target"] * torch.nan,
+    )
+    options = {"network": "mlp", "n_ways": 3, "file": omniglot_file, "n_iterations": 1}
+
+    found = few_shot("maml", "omniglot", n_test_episodes=4, **options)
+
+    assert (found["diverged"], found["episodes"], found["median"]) == (4, 4, 0)
+    assert np.isnan(found["accuracy"])
 
 
 def test_the_command_prints_figures(tmp_path):
@@ -244,6 +305,17 @@ def test_the_command_prints_the_published_figure_and_how_many_episodes_diverged(
     text = CliRunner().invoke(app, command).stdout
     assert f"10 new episodes, of which {found['diverged']} diverged" in text
     assert "published: mean squared error 1.130 +- 0.18 (Li, Zhou" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--hours", "0"), ("--hours", "nan"), ("--checkpoint-every", "-1")]
+)
+def test_the_command_refuses_durations_that_are_none(option, value):
+    command = ["bench", "few-shot", "--iterations", "1", option, value]
+
+    refused = CliRunner().invoke(app, command)
+
+    assert refused.exit_code == 2 and "must be above 0" in refused.stderr
 
 
 def test_the_command_refuses_ways_of_sinusoids_and_tests_as_many_episodes_as_asked():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from autometa.episodes import Episode, pool_rows, stack_episodes
+from autometa.episodes import Episode, pool_rows, stack_episodes, take_rows
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners import (
     ANIL,
@@ -172,6 +172,23 @@ def test_reptile_points_from_trained_weights_to_the_first_ones(start, optimiser,
         torch.testing.assert_close(grad, expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("inner_batch", [2, 5, 9])
+def test_reptiles_mini_batches_pass_by_what_pads_an_episode(start, make_any_episode, inner_batch):
+    learner, params, episode = start(
+        Reptile, n_shots=1, n_inner_steps=7, step_size=0.02, inner_batch=inner_batch
+    )
+    stacked = stack_episodes([episode, make_any_episode("mlp", seed=1, n_shots=4, n_query=9)])
+    padded = Episode(
+        *({name: t[:1] for name, t in rows.items()} for rows in (stacked.support, stacked.query)),
+        is_regression=False,
+    )
+    assert (padded.support["weight"] == 0).sum() == 9
+
+    found = learner.meta_grad(params, padded)
+
+    torch.testing.assert_close(found, meta_grad(learner, params, episode), rtol=1e-6, atol=1e-9)
+
+
 def test_reptile_carries_adams_moments_on_as_one_optimiser_would(start, make_any_episode):
     learner, params, episode = start(Reptile, n_inner_steps=3, step_size=0.02, carries_moments=True)
     weights = leaves({name: params[name] for name in learner.adapted})
@@ -224,6 +241,29 @@ def test_prototypical_networks_compare_distances_to_class_means(start):
     means = torch.stack([hidden[labels == k].mean(0) for k in range(3)])
     logits = -torch.cdist(embed(params, episode.query), means).square()
     torch.testing.assert_close(found.log_softmax(1), logits.log_softmax(1))
+
+
+@pytest.mark.parametrize("learner_class", [ProtoNet, ProtoMAML])
+def test_a_class_without_rows_never_wins_however_far_the_others_are(
+    learner_class, make_any_episode
+):
+    learner, episode = learner_class(network=NETWORK), make_any_episode("mlp", double=False)
+    params = learner.init_params(0)
+    params["layer1"] = 100 * params["layer1"]
+    target = episode.support["target"].clone()
+    target[:, 1] += target[:, 2]
+    target[:, 2] = 0
+    support = {**episode.support, "X": 10 * episode.support["X"], "target": target}
+    query = {**episode.query, "X": 0 * episode.query["X"], "target": target}
+
+    def loss(params):
+        return learner.episode_loss(params, support, query, is_regression=False)
+
+    weights = learner.propose(params, support, is_regression=False)
+    logits = learner.backbone.predict(weights, support, query, is_regression=False)
+    assert logits[:, :2].max(1).values.min() < -1e4 and (logits.argmax(1) < 2).all()
+    grads = torch.func.grad(loss)(params)
+    assert all(torch.isfinite(grad).all() for grad in grads.values())
 
 
 def test_proto_maml_starts_there_and_then_takes_gradient_steps(start):
@@ -390,6 +430,24 @@ def test_leos_outer_loss_is_that_of_its_samples_and_of_the_features_it_sees(star
     assert (seen == hidden).all() == (dropout == 0)
 
 
+@pytest.mark.parametrize("learner_class", [LEO, SNAIL, GraphNetwork])
+def test_of_a_table_sorted_by_class_all_classes_are_read(learner_class, make_episode):
+    learner = learner_class(network={"kind": "columns", "n_hidden": 8, "n_token": 8})
+    support = make_episode(n_support=240).support
+    support = take_rows(support, support["target"].argmax(1).argsort())
+    params = learner.init_params(0)
+
+    if learner_class is LEO:
+        hidden = torch.ones(240, 8)
+        read = learner._encode(params, hidden, support, is_regression=False)["mean"].abs().sum(1)
+    else:
+        state = learner.adapt(params, support, **CLASSES)
+        rows = state["sequence"] if learner_class is SNAIL else state["nodes"]
+        read = rows[:, 8:11].sum(0)  # labels stand behind the features
+
+    assert (read > 0).all()
+
+
 def test_leo_proposes_what_codes_decode_to_once_they_have_moved(start):
     learner, params, episode = start(LEO, n_latent=3, n_weight_steps=0)
     at_rest, _, _ = start(LEO, n_latent=3, n_latent_steps=0)
@@ -410,6 +468,26 @@ def test_every_penalty_of_leo_counts(start, share):
         losses.append(meta_grad(learner, params, episode)[1].item())
 
     assert losses[1] > losses[0] + 1e-6
+
+
+def test_leos_penalties_are_a_divergence_a_distance_and_a_correlation(start):
+    shares = {"kl_share": 0.0, "encoder_share": 0.0, "orthogonality_share": 0.0}
+    plain, params, episode = start(LEO, n_latent=3, n_latent_steps=1, **shares)
+    loss = meta_grad(plain, params, episode)[1]
+    _, found, moved = plain._move_codes(params, episode.support, False)
+    start_of_codes = torch.distributions.Normal(found["mean"], (found["log_variance"] / 2).exp())
+    standard = torch.distributions.Normal(0.0, 1.0)
+    correlation = torch.corrcoef(params["decoder"]) - torch.eye(3).double()
+    expected = {
+        "kl_share": torch.distributions.kl_divergence(start_of_codes, standard).sum(1).mean(),
+        "encoder_share": (moved - found["codes"]).square().sum(1).mean(),
+        "orthogonality_share": correlation.square().mean(),
+    }
+
+    for share, penalty in expected.items():
+        learner, _, _ = start(LEO, n_latent=3, n_latent_steps=1, **{**shares, share: 2.0})
+        more = meta_grad(learner, params, episode)[1] - loss
+        torch.testing.assert_close(more, 2 * penalty, rtol=1e-6, atol=1e-9)
 
 
 def test_leo_samples_while_it_is_meta_trained_only(start):

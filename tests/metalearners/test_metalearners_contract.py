@@ -7,26 +7,50 @@ import pytest
 import torch
 from torch.utils import _pytree as pytree
 
-from autometa.episodes import Episode, make_array_rows, make_rows, stack_episodes
+from autometa.episodes import (
+    Episode,
+    make_array_rows,
+    make_rows,
+    pool_rows,
+    stack_episodes,
+    take_rows,
+)
 from autometa.exceptions import InvalidInputError
 from autometa.metalearners import METALEARNERS
 
-NAMES = [name for name in METALEARNERS if name != "random_weights"]
+NAMES = list(METALEARNERS)
+#: Options with which a learner keeps the promises too, under names of their own.
+VARIANTS = {
+    "matching_full_context": ("matching", {"full_context": True, "n_reads": 2}),
+    "reptile_in_batches": ("reptile", {"inner_batch": 5}),
+}
 KINDS = ["columns", "mlp", "convolutional"]
 #: Those whose network is by default the one that ships.
 LOOKING_UP = [name for name in NAMES if METALEARNERS[name]().default_kind == "look_up"]
 TABLES = ("look_up", "columns")
 #: Followed by their own tests, since their direction is no gradient of the outer loss.
-NOT_A_GRADIENT = ("first_order_maml", "reptile")
+NOT_A_GRADIENT = ("first_order_maml", "reptile", "reptile_in_batches")
 #: Gradients that are held constant by default, unless asked otherwise.
 FIRST_ORDER = ("lstm",)
 
 
 on_every = pytest.mark.parametrize(
     ("name", "kind"),
-    [(name, kind) for kind in KINDS for name in NAMES] + [(name, "look_up") for name in LOOKING_UP],
+    [(name, kind) for kind in KINDS for name in [*NAMES, *VARIANTS]]
+    + [(name, "look_up") for name in LOOKING_UP],
 )
 on_both = pytest.mark.parametrize("n_classes", [3, None], ids=["classes", "numbers"])
+
+
+@pytest.fixture(scope="module")
+def make_any_learner(make_any_learner):
+    """Make a learner by its name, or by that of a variant."""
+
+    def make(name, kind, **options):
+        name, own = VARIANTS.get(name, (name, {}))
+        return make_any_learner(name, kind, **{**own, **options})
+
+    return make
 
 
 def double(params):
@@ -90,13 +114,9 @@ def test_vmapped_over_episodes_is_one_by_one(
 ):
     learner = make_any_learner(name, kind)
     params = double(learner.init_params(0))
-    shots = (2, 2) if name == "reptile" else (1, 2)  # it pools rows, so padding changes batches
     episodes = with_chance(
         learner,
-        [
-            make_any_episode(kind, seed, n_shots=n_shots, n_classes=n_classes)
-            for seed, n_shots in enumerate(shots)
-        ],
+        [make_any_episode(kind, seed, n_shots=1 + seed, n_classes=n_classes) for seed in range(2)],
     )
 
     grads, loss = learner.meta_grad(params, episodes)
@@ -121,6 +141,27 @@ def test_rows_of_weight_0_are_not_there(make_any_learner, make_any_episode, name
     assert len(support["weight"]) > len(episode.support["weight"])
 
     found = predict(learner, params, padded)[: len(episode.query["weight"])]
+
+    torch.testing.assert_close(found, predict(learner, params, episode), rtol=1e-6, atol=1e-8)
+
+
+@on_every
+@on_both
+@pytest.mark.parametrize("where", ["before", "among"])
+def test_rows_of_weight_0_leave_room_for_others_where_few_are_read(
+    make_any_learner, make_any_episode, name, kind, n_classes, where
+):
+    learner = make_any_learner(name, kind)
+    episode = make_any_episode(kind, n_shots=3, n_classes=n_classes)
+    params, n_rows = double(learner.init_params(0)), len(episode.support["weight"])
+    n_absent = 165 if kind in TABLES else 24  # of a table more than any learner reads
+    absent = take_rows(episode.support, torch.arange(n_absent) % n_rows)
+    absent |= {"X": absent["X"] + 1, "weight": torch.zeros(n_absent).double()}
+    places = torch.full((n_rows,), n_absent) if where == "before" else torch.arange(n_rows)
+    order = torch.argsort(torch.cat([torch.arange(n_absent), places]), stable=True)
+    support = take_rows(pool_rows(absent, episode.support), order)
+
+    found = predict(learner, params, Episode(support, episode.query, episode.is_regression))
 
     torch.testing.assert_close(found, predict(learner, params, episode), rtol=1e-6, atol=1e-8)
 
@@ -185,6 +226,8 @@ def test_permuting_classes_permutes_logits(make_any_learner, make_any_episode, n
 
     expected = predict(learner, params, episode)[:, order]
     torch.testing.assert_close(permuted, expected, rtol=1e-6, atol=1e-8)
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert not torch.allclose(expected[:, i], expected[:, j], rtol=1e-3), "of unlike classes"
 
 
 @on_every

@@ -1,13 +1,20 @@
 """The recipe in CONTRIBUTING.md, followed: its learner keeps what all learners promise."""
 
+import importlib.util
 import inspect
+import json
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
 import test_metalearners_contract as contract
 import torch
+from typer.testing import CliRunner
 
+from autometa import metalearners
+from autometa.bench._few_shot_protocols import Protocol
+from autometa.cli import app
 from autometa.episodes import stack_episodes
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
@@ -25,11 +32,14 @@ def recipe():
 
 
 @pytest.fixture
-def listed(recipe, monkeypatch):
-    """Run the recipe's code, and list its learner as step 6 says."""
-    names = {}
-    exec(re.search(r"```python\n(.*?)```", recipe, re.DOTALL).group(1), names)
-    monkeypatch.setitem(METALEARNERS, "ridge", names["RidgeLearner"])
+def listed(recipe, monkeypatch, tmp_path):
+    """Write the recipe's code into a file of its own, and list its learner as step 6 says."""
+    path = tmp_path / "ridge.py"
+    path.write_text(re.search(r"```python\n(.*?)```", recipe, re.DOTALL).group(1), "utf-8")
+    spec = importlib.util.spec_from_file_location("autometa.metalearners.ridge", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(METALEARNERS, "ridge", module.RidgeLearner)
     return "ridge"
 
 
@@ -65,8 +75,47 @@ def test_its_learner_keeps_what_all_promise(
         "make_any_episode": make_any_episode,
     }
     asked = inspect.signature(test).parameters
-    for value in values_of(test, "n_classes") if "n_classes" in asked else [None]:
-        test(**{name: given.get(name, value) for name in asked})
+    others = [option for option in asked if option not in given]
+    for values in product(*(values_of(test, option) for option in others)):
+        test(
+            **{name: given[name] for name in asked if name in given},
+            **dict(zip(others, values, strict=True)),
+        )
+
+
+@pytest.mark.parametrize("name", METALEARNERS)
+def test_what_is_listed_is_public_and_has_a_file_of_its_own(name):
+    made = getattr(METALEARNERS[name], "func", METALEARNERS[name])
+
+    assert made.__name__ in metalearners.__all__
+    others = {getattr(other, "func", other) for other in METALEARNERS.values()} - {made}
+    assert made.__module__ not in {other.__module__ for other in others}
+
+
+def test_the_command_takes_its_learner_once_it_has_a_schedule(listed, monkeypatch):
+    monkeypatch.setattr(
+        importlib.import_module("autometa.bench.few_shot"),
+        "find_protocol",
+        lambda *arguments, **options: Protocol("ours", 5, batch_size=2),
+    )
+    command = ["bench", "few-shot", "--learner", listed, "--iterations", "2", "--episodes", "2"]
+
+    shown = CliRunner().invoke(app, [*command, "--json"])
+
+    assert shown.exit_code == 0, shown.output
+    found = json.loads(shown.stdout)
+    assert (found["learner"], found["iterations"]) == (listed, 2) and found["mse"] < 100
+
+
+def test_a_learner_that_takes_gradient_steps_of_no_size_refuses_to_adapt(make_any_episode):
+    class Mine(GradientLearner):
+        pass
+
+    learner, episode = Mine(network={"kind": "mlp", "n_inputs": 16}), make_any_episode("mlp")
+    params = {name: param.double() for name, param in learner.init_params(0).items()}
+
+    with pytest.raises(NotImplementedError, match="Mine gives no step sizes.*Write inner_lr"):
+        learner.adapt(params, episode.support, is_regression=False)
 
 
 def test_a_learner_that_takes_gradient_steps_gets_its_slots_by_being_one(
@@ -145,4 +194,4 @@ def test_the_page_names_every_learner():
 
     named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
 
-    assert named == set(METALEARNERS) - {"random_weights"}
+    assert named == set(METALEARNERS)

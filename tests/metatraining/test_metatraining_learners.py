@@ -7,9 +7,15 @@ import torch
 from autometa.families import adapted_network
 from autometa.knowledge import Initialisation
 from autometa.metalearners import METALEARNERS
-from autometa.metatraining import Budget, EpisodeBatches, build_initialisation, is_meta_dev
+from autometa.metatraining import (
+    Budget,
+    EpisodeBatches,
+    SinusoidEpisodes,
+    build_initialisation,
+    is_meta_dev,
+)
 
-NAMES = [name for name in METALEARNERS if name != "random_weights"]
+NAMES = list(METALEARNERS)
 NETWORK = {"n_hidden": 8, "n_token": 8, "n_layers": 1}
 DEV = next(name for name in "abcdefghijklmnopqrstuvwxyz" if is_meta_dev(name))
 TRAIN = [name for name in "abcdefghijklmnopqrstuvwxyz" if not is_meta_dev(name)]
@@ -62,6 +68,23 @@ def test_as_it_comes_a_learner_has_a_finite_loss_and_gradient_on_tables(batches,
     assert learner.backbone.n_features >= 128
     assert torch.isfinite(loss)
     assert all(torch.isfinite(grad).all() for grad in grads.values())
+
+
+@pytest.mark.parametrize("n_shots", [5, 10])
+@pytest.mark.parametrize("name", NAMES)
+def test_as_it_comes_a_learner_has_a_finite_loss_and_gradient_on_sinusoids(name, n_shots):
+    network = {"kind": "mlp", "n_inputs": 1, "hidden": [40, 40], "norm": False}
+    if METALEARNERS[name]().needs_head:
+        network["n_slots"] = 1
+    learner = METALEARNERS[name](network=network)
+    params = learner.init_params(0)
+    batches = SinusoidEpisodes(n_shots=n_shots, n_query=n_shots, batch_size=25, seed=0)
+
+    for number in range(3):
+        chance = torch.Generator().manual_seed(number)
+        grads, loss = learner.meta_grad(params, learner.draw_chance(batches[number], chance))
+        assert torch.isfinite(loss)
+        assert all(torch.isfinite(grad).all() for grad in grads.values())
 
 
 PROPOSING = [name for name in NAMES if METALEARNERS[name]().proposes_weights]

@@ -15,7 +15,7 @@ from autometa.metatraining.replay import ReplayedGradient
 from autometa.tasks import Task
 
 PARAMS = {"weight": torch.zeros(1)}
-PER_LEARNER = pytest.mark.parametrize("name", sorted({*METALEARNERS} - {"random_weights"}))
+PER_LEARNER = pytest.mark.parametrize("name", sorted(METALEARNERS))
 
 
 class Counting:

@@ -230,6 +230,14 @@ def test_the_budget_counts_whichever_comes_first():
     assert Budget(n_steps=10).share_used(1e9, 5) == 0.5
 
 
+@pytest.mark.parametrize(
+    "amounts", [{"hours": 0}, {"hours": -1.0}, {"hours": np.nan}, {"n_steps": 0}, {"n_steps": -3}]
+)
+def test_a_budget_of_nothing_is_refused(amounts):
+    with pytest.raises(InvalidInputError, match="must be .*None: no limit"):
+        Budget(**amounts)
+
+
 def test_the_curve_tells_losses_before_and_after_adapting(make_learner, make_episode, tmp_path):
     validation = [make_episode(0), make_episode(1), make_episode(2, n_classes=None)]
 
