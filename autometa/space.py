@@ -64,11 +64,12 @@ def typed_value(value, distribution):
     5
     """
     value = None if is_missing(value) else plain_value(value)
+    if not isinstance(value, float):
+        return value
     if isinstance(distribution, CategoricalDistribution):
         return next((choice for choice in distribution.choices if _are_same(choice, value)), value)
-    if isinstance(distribution, IntDistribution) and isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    return value
+    is_whole = isinstance(distribution, IntDistribution) and value.is_integer()
+    return int(value) if is_whole else value
 
 
 def infer_distribution(values):

@@ -364,7 +364,8 @@ class AutoMetaEstimator(BaseEstimator):
 
         def describe():
             if self._task_ is not None:
-                self._metafeatures_ = compute_metafeatures(given.task.X, given.task.y, self._kind)
+                X, y = given.repeated_rows()
+                self._metafeatures_ = compute_metafeatures(X, y, self._kind)
                 self._task_ = None
             return self._metafeatures_
 

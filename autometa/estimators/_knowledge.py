@@ -47,16 +47,35 @@ def find_initialisation(knowledge):
 def find_evaluations(knowledge):
     """Return a function that gives the evaluations that ``knowledge`` holds, or those that ship.
 
-    Those that ship are read when they are asked for.
+    Those that ship are read when they are asked for. Beside other weights than those that ship they
+    are without the adapted network's, which are of these weights.
     """
     from autometa.knowledge import Knowledge
     from autometa.knowledge.evaluations import shipped_evaluations
 
+    if isinstance(knowledge, Knowledge):
+        return lambda: knowledge
     folder = _folder_of_evaluations(knowledge)
-    if folder is None and not isinstance(knowledge, Knowledge):
-        return shipped_evaluations  # the same at every fit, with the proposers made of it
-    found = knowledge if folder is None else Knowledge.load(folder)
-    return lambda: found
+    if folder is not None:
+        found = Knowledge.load(folder)
+        return lambda: found
+    # The same at every fit, with the proposers made of it.
+    return shipped_evaluations if _has_shipped_weights(knowledge) else _shipped_without_network
+
+
+@cache
+def _shipped_without_network():
+    from autometa.families.adapted_network import NAME
+    from autometa.knowledge.evaluations import shipped_evaluations
+
+    shipped = shipped_evaluations()
+    return shipped.filter(families=[family for family in shipped.families if family != NAME])
+
+
+def _has_shipped_weights(knowledge):
+    from autometa.knowledge import Initialisation
+
+    return _is_default(knowledge) or knowledge is Initialisation.default()
 
 
 def find_evaluated(knowledge):

@@ -49,7 +49,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     knowledge : "default", path, Initialisation or Knowledge, default="default"
         Where proposals come from: a folder of `autometa meta-train`, whose weights are taken, or
         of `autometa collect`, whose hyperparameters are, or of both; or one of them itself. What
-        it lacks, and by default all, is what ships with autometa.
+        it lacks, and by default all, is what ships with autometa; hyperparameters of the network
+        ship for the weights that ship.
     on_known_task : {"warn", "raise", "ignore"}, default="warn"
         What to do where the data was seen in meta-training, or hyperparameters were evaluated on
         it.

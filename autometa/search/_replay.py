@@ -95,11 +95,12 @@ def values_for(config, distributions):
 
 def _are_close(one, other):
     """Whether two configurations are equal, but for rounding."""
-    return one.keys() == other.keys() and all(
-        value == other[name]
-        or (isinstance(value, float) and math.isclose(value, other[name], rel_tol=1e-9))
-        for name, value in one.items()
-    )
+
+    def are_close(value, another):
+        are_numbers = isinstance(value, float) and isinstance(another, float)
+        return value == another or (are_numbers and math.isclose(value, another, rel_tol=1e-9))
+
+    return one.keys() == other.keys() and all(are_close(one[name], other[name]) for name in one)
 
 
 class Replay:

@@ -110,8 +110,11 @@ def test_evaluations_propose_and_what_they_lack_ships(given):
 
 
 def test_weights_alone_come_with_the_evaluations_that_ship(untrained, knowledge):
-    for given in (untrained, knowledge, "default"):
+    for given in (Initialisation.default(), "default"):
         assert find_evaluations(given)().families == Knowledge.default().families
+    for given in (untrained, knowledge):  # the network's own are of the weights that ship
+        families = [*find_evaluations(given)().families, "adapted_network"]
+        assert families == Knowledge.default().families
     model = AutoMetaClassifier(n_trials=1, families=["knn"], knowledge=untrained, random_state=0)
 
     model.fit(X, Y)
