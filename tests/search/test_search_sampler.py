@@ -209,22 +209,30 @@ def test_parallel_trials_get_different_proposals_also_from_another_worker(make_s
     assert set(origins(workers[0])) == {"surrogate"}
 
 
+@pytest.fixture(scope="module")
+def grid():
+    """Knowledge of which what a study leaves alone, the kernel, makes little difference."""
+    kernels, values = np.meshgrid(["a", "b", "c", "d"], [0.1, 1.0, 10.0, 100.0])
+    configs = pd.DataFrame({"hp_kernel": kernels.ravel(), "hp_C": values.ravel()})
+    score = merit_of(1.0, configs["hp_C"], "rbf") - 0.001 * (configs["hp_kernel"] == "d")
+    tables = [configs.assign(task=f"t{task}", family="m", score=score) for task in range(6)]
+    return Knowledge.from_evaluations(pd.concat(tables), None)
+
+
 @pytest.mark.parametrize("in_one_go", [False, True])
-def test_parallel_trials_differ_in_what_a_study_tunes_where_that_is_little(make_sampler, in_one_go):
-    study = optuna.create_study(direction="maximize", sampler=make_sampler())
-    values = []
-    if in_one_go:
-        asked = [study.ask() for _ in range(5)]
-        values = [trial.suggest_float("C", 1e-2, 1e2, log=True) for trial in asked]
-    else:
-        for _ in range(5):
-            values.append(study.ask().suggest_float("C", 1e-2, 1e2, log=True))
+def test_parallel_trials_differ_in_what_a_study_tunes_where_that_is_a_part(grid, in_one_go):
+    sampler = MetaSampler(family="m", knowledge=grid, seed=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    asked = [study.ask() for _ in range(5)] if in_one_go else (study.ask() for _ in range(5))
+
+    values = [trial.suggest_float("C", 1e-2, 1e2, log=True) for trial in asked]
 
     assert len({f"{value:.9g}" for value in values}) == 5
 
 
-def test_threads_differ_in_what_a_study_tunes_where_that_is_little(make_sampler):
-    study = optuna.create_study(direction="maximize", sampler=make_sampler())
+def test_threads_differ_in_what_a_study_tunes_where_that_is_a_part(grid):
+    sampler = MetaSampler(family="m", knowledge=grid, seed=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
     together = threading.Barrier(3)
 
     def wait(trial):
