@@ -89,5 +89,9 @@ class UnknownSpaceWarning(UserWarning):
     """What is tuned is not what is known of the family; the message says which names are."""
 
 
+class UnknownMetafeaturesWarning(UserWarning):
+    """Meta-features computed of a table are none of those known, so that all tasks count alike."""
+
+
 class OtherKindWarning(UserWarning):
     """Only tasks of the other kind, classes or numbers, are known of the family."""

@@ -53,6 +53,25 @@ def plain_value(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
+def typed_value(value, distribution):
+    """Give a value back its type, which it loses in a table with gaps; others stay as they are.
+
+    Examples
+    --------
+    >>> typed_value(3.0, IntDistribution(1, 9)), typed_value(2.5, IntDistribution(1, 9))
+    (3, 2.5)
+    >>> typed_value(5.0, CategoricalDistribution([2, 5]))
+    5
+    """
+    value = None if is_missing(value) else plain_value(value)
+    if not isinstance(value, float):
+        return value
+    if isinstance(distribution, CategoricalDistribution):
+        return next((choice for choice in distribution.choices if _are_same(choice, value)), value)
+    is_whole = isinstance(distribution, IntDistribution) and value.is_integer()
+    return int(value) if is_whole else value
+
+
 def infer_distribution(values):
     """Guess the distribution that values of one hyperparameter come from.
 
@@ -377,7 +396,7 @@ def _place_of(value, distribution):
     """Find a category, by its text where it is not there as it is."""
     value = None if is_missing(value) else value
     for place, choice in enumerate(distribution.choices):
-        if type(choice) is type(value) and choice == value:
+        if _are_same(choice, value):
             return place
     texts = [str(choice).casefold() for choice in distribution.choices]
     text = str(value).casefold()
@@ -392,6 +411,12 @@ def _nearest_number(value, distribution):
     candidates = np.array([*choices, value], dtype=float)
     scaled = np.log(candidates) if (candidates > 0).all() else candidates
     return choices[int(np.abs(scaled[:-1] - scaled[-1]).argmin())]
+
+
+def _are_same(one, other):
+    """Whether two values are equal; numbers may be of different types, booleans are none."""
+    is_alike = type(one) is type(other) or (_is_number(one) and _is_number(other))
+    return is_alike and one == other
 
 
 def _is_number(value):
@@ -412,7 +437,7 @@ def _fit_value(name, value, distribution, defaults):
         _warn(f"{name}={value!r} is no {what} and was mapped to the default, {fitted!r}.")
         return fitted
     if isinstance(distribution, CategoricalDistribution):
-        if type(fitted) is not type(value) or fitted != value:
+        if not _are_same(fitted, value):
             _warn(f"{name}={value!r} was mapped to the category {fitted!r}.")
     elif not distribution.low <= (number := _as_number(value)) <= distribution.high:
         _warn(

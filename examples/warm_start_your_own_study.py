@@ -71,8 +71,9 @@ for name, study in study_of.items():
     best_of[name] = np.minimum.accumulate([trial.value for trial in study.trials])
     print(f"{name:<22}", *(f"{best_of[name][number - 1]:7.4f}" for number in shown))
 
-# %% The same as a plot, where matplotlib is installed: plt.show() in a notebook
+# %% The same as a plot, where matplotlib is installed
 from importlib.util import find_spec
+from pathlib import Path
 
 if find_spec("matplotlib"):
     from matplotlib.figure import Figure
@@ -83,5 +84,6 @@ if find_spec("matplotlib"):
         axes.step(np.arange(1, n_trials + 1), best, where="post", label=name)
     axes.set(xlabel="trials", ylabel="best log-loss so far")
     axes.legend()
-    with TemporaryDirectory() as folder:
-        figure.savefig(f"{folder}/warm_start.png")
+    path = Path("warm_start.png").resolve()
+    figure.savefig(path)
+    print(f"The plot is in {path}")

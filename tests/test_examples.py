@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,6 @@ def run_python(*arguments, folder, ends_with=0, **environment):
         "first_fit",
         "csv_from_the_command_line",
         "meta_train_your_own",
-        "warm_start_your_own_study",
     ],
 )
 def test_an_example_runs_as_a_plain_script(name, tmp_path):
@@ -49,6 +49,16 @@ def test_an_example_runs_as_a_plain_script(name, tmp_path):
 
     assert printed.strip()
     assert list(tmp_path.iterdir()) == [], "an example leaves nothing behind"
+
+
+def test_the_example_of_a_warm_start_leaves_its_plot_and_says_where(tmp_path):
+    printed = run_python(ROOT / "examples" / "warm_start_your_own_study.py", folder=tmp_path)
+
+    paths = [tmp_path.resolve() / "warm_start.png"] if find_spec("matplotlib") else []
+    assert list(tmp_path.resolve().iterdir()) == paths
+    for path in paths:
+        assert f"The plot is in {path}" in printed
+        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_demo_predicts_better_than_guessing(tmp_path):

@@ -88,6 +88,23 @@ def test_what_fits_is_left_alone_without_a_warning():
         assert fit_to_space(config, SPACE) == config
 
 
+def test_numbers_are_the_same_category_whatever_their_type():
+    space = {
+        "degree": CategoricalDistribution([2, 3, 5]),
+        "flag": CategoricalDistribution([1, True]),
+    }
+    configs = pd.DataFrame({"degree": [2.0, 3, 5.0, None], "flag": [True, 1, True, 1]})
+
+    points = SpaceEncoder(space).encode(configs)
+
+    wanted = [{"degree": d, "flag": f} for d, f in ((2, True), (3, 1), (5, True), (None, 1))]
+    np.testing.assert_array_equal(points, SpaceEncoder(space).encode(wanted))
+    assert len(np.unique(points, axis=0)) == 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fit_to_space({"degree": 3.0, "flag": 1.0}, space) == {"degree": 3, "flag": 1}
+
+
 def test_a_given_default_fills_what_is_missing():
     with pytest.warns(SpaceWarning, match="'degree' is missing and was filled .* 4"):
         found = fit_to_space(

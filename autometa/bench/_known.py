@@ -1,7 +1,5 @@
 """Whether meta-training has seen a table: then a score on it says nothing about new ones."""
 
-from pathlib import Path
-
 from autometa.tasks import Fingerprint, KnownTasks
 
 
@@ -11,26 +9,18 @@ def known_tasks(knowledge=None):
     Parameters
     ----------
     knowledge : path, optional
-        A folder of ``autometa meta-train`` or ``autometa collect``; by default what ships.
+        A folder of ``autometa meta-train`` or ``autometa collect``; what it lacks, and by default
+        all, is what ships.
 
     Returns
     -------
     KnownTasks
     """
-    from autometa.knowledge import Initialisation, Knowledge
+    from autometa.estimators._knowledge import find_evaluated, find_initialisation
 
-    seen = []
-    if knowledge is None:
-        seen += Initialisation.default().provenance.get("tasks", [])
-        seen += [{"name": name, **task} for name, task in Knowledge.default().tasks.items()]
-    else:
-        folder = Path(knowledge)
-        has_evaluations = (folder / "knowledge.json").exists()
-        if has_evaluations:
-            tasks = Knowledge.load(folder).tasks
-            seen += [{"name": name, **task} for name, task in tasks.items()]
-        if not has_evaluations or (folder / "initialisation.json").exists():
-            seen += Initialisation.load(folder).provenance.get("tasks", [])
+    named = "default" if knowledge is None else knowledge
+    seen = list(find_initialisation(named).provenance.get("tasks", []))
+    seen += [{"name": name, **task} for name, task in find_evaluated(named).items()]
     prints = {}
     for task in seen:
         if task.get("fingerprint"):

@@ -76,7 +76,7 @@ def run(
         str | None, typer.Option(help="What the search maximises, e.g. roc_auc or r2.")
     ] = None,
     knowledge: Annotated[
-        str, typer.Option(metavar="FOLDER", help="A folder of `autometa meta-train`.")
+        str, typer.Option(metavar="FOLDER", help="A folder of `autometa meta-train` or `collect`.")
     ] = "default",
     on_known_task: Annotated[
         OnKnownTask, typer.Option(help="What to do where the table was seen in meta-training.")

@@ -52,20 +52,21 @@ def run(
     """Propose hyperparameters for a table, best first, from what others scored on other tables.
 
     Hyperparameters have the names of the family's own library. Predicted scores are in the units
-    of the knowledge; higher is better.
+    of the knowledge; higher is better. Predicted seconds are of one evaluation on tables such as
+    those known, whatever the size of this one: what ships is of at most 1,000 rows.
     """
-    from autometa.metafeatures import compute_metafeatures
     from autometa.search import suggest
     from autometa.tasks import task_from_file
 
     task = task_from_file(file, target, None if kind is None else kind.value)
-    metafeatures = compute_metafeatures(task.X, task.y, task.kind)
     proposals = suggest(
+        task.X,
+        task.y,
         family=family,
         n=n,
-        metafeatures=metafeatures,
         knowledge=knowledge,
         cost_exponent=cost_exponent,
+        kind=task.kind,
     )
     typer.echo(f"{task.name}: {task.n_rows} rows, {task.n_features} columns, {task.kind}", err=True)
     typer.echo(_as_json(task, family, proposals) if as_json else _as_table(proposals))

@@ -1,6 +1,7 @@
 """Collect on many tasks, in parallel, into a folder from which it can go on at any time."""
 
 import hashlib
+import numbers
 import warnings
 from functools import partial
 from pathlib import Path
@@ -94,8 +95,15 @@ def collect(
     check_settings(n_folds=n_folds, max_rows=max_rows, time_limit_s=time_limit_s)
     at_least = (("n_configs", n_configs, 1), ("chunk_size", chunk_size, 1))
     for name, value, least in (*at_least, ("n_adaptive", n_adaptive, 0)):
-        if not value >= least:
+        if not isinstance(value, numbers.Integral):
+            raise InvalidInputError(f"{name} must be a whole number, got {value!r}.")
+        if value < least:
             raise InvalidInputError(f"{name} must be >= {least}, got {value}.")
+    if n_jobs is not None and (not isinstance(n_jobs, numbers.Integral) or n_jobs == 0):
+        raise InvalidInputError(
+            f"n_jobs must be a whole number other than 0, got {n_jobs!r}. Use -1 for all cores, or "
+            "None for what joblib is told."
+        )
     network = network_options(families, initialisation, device)
     settings = {"n_folds": n_folds, "max_rows": max_rows, "seed": seed}
     limits = {"time_limit_s": time_limit_s, "n_threads": n_threads}

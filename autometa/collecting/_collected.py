@@ -61,9 +61,12 @@ class Collected:
         Returns
         -------
         Knowledge
+            Empty as long as nothing is finished.
         """
         from autometa.knowledge import Knowledge, versions
 
+        if not len(self.evaluations):
+            return Knowledge()
         spaces = {}
         for name in self.evaluations["family"].unique():
             family = find_family(name)

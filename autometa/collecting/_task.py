@@ -1,5 +1,7 @@
 """Collect on one task."""
 
+import numbers
+
 from autometa.collecting._collected import evaluations_frame, rows_of
 from autometa.collecting._evaluations import evaluate_table
 from autometa.evaluation import TableFolds
@@ -107,13 +109,17 @@ def network_options(families, initialisation, device):
 
 def check_settings(*, n_folds, max_rows, time_limit_s):
     """Refuse settings that no evaluation can have."""
+    for name, value in (("n_folds", n_folds), ("max_rows", max_rows)):
+        if not isinstance(value, numbers.Integral):
+            raise InvalidInputError(f"{name} must be a whole number, got {value!r}.")
     if not n_folds >= 2:
         raise InvalidInputError(f"n_folds must be >= 2, got {n_folds}.")
     if not max_rows >= 2 * n_folds:
         raise InvalidInputError(
             f"max_rows must be at least twice n_folds ({2 * n_folds}), got {max_rows}."
         )
-    if time_limit_s is not None and not 0 < time_limit_s < float("inf"):
+    is_limit = isinstance(time_limit_s, numbers.Real) and 0 < time_limit_s < float("inf")
+    if time_limit_s is not None and not is_limit:
         raise InvalidInputError(
-            f"time_limit_s must be above 0 and finite, or None for no limit, got {time_limit_s}."
+            f"time_limit_s must be above 0 and finite, or None for no limit, got {time_limit_s!r}."
         )

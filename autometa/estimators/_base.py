@@ -101,8 +101,9 @@ class AutoMetaEstimator(BaseEstimator):
             given = check_given(X, y, sample_weight, groups, kind=self._kind)
             check_metric(metric, given)
             initialisation = find_initialisation(self.knowledge)
+            evaluated_in = None if self.n_trials == 0 else self.knowledge
             for one in given:  # what is known by one of its targets is warned of once
-                if check_known_task(one.task, initialisation, self.on_known_task):
+                if check_known_task(one.task, initialisation, self.on_known_task, evaluated_in):
                     break
             if len(given) == 1:
                 self._fit_target(given[0], initialisation, metric, deadline, memory)
@@ -363,7 +364,8 @@ class AutoMetaEstimator(BaseEstimator):
 
         def describe():
             if self._task_ is not None:
-                self._metafeatures_ = compute_metafeatures(given.task.X, given.task.y, self._kind)
+                X, y = given.repeated_rows()
+                self._metafeatures_ = compute_metafeatures(X, y, self._kind)
                 self._task_ = None
             return self._metafeatures_
 

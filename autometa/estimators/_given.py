@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 
+from autometa._repeats import ALWAYS_REPEATED
 from autometa.exceptions import InvalidInputError, InvalidTableError
 from autometa.tasks import Task, as_frame, as_target, as_targets, task_from_arrays
 from autometa.tasks.arrays import naming_target
@@ -43,6 +44,15 @@ class GivenTable:
         if self.task.kind == "regression":
             return self.task.y.to_numpy(dtype=np.float64)
         return pd.Index(self.task.classes).get_indexer(self.task.y)
+
+    def repeated_rows(self):
+        """Table and target with each row as often as its weight says, where that is a few times."""
+        X, y = self.task.X, self.task.y
+        times = np.round(self.weight)
+        if (times != self.weight).any() or not len(y) < times.sum() <= ALWAYS_REPEATED:
+            return X, y
+        rows = np.repeat(np.arange(len(y)), times.astype(int))
+        return X.iloc[rows].reset_index(drop=True), y.iloc[rows].reset_index(drop=True)
 
 
 def check_given(X, y, sample_weight, groups, *, kind):

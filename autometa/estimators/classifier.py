@@ -46,10 +46,14 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         Measured at the end of `fit` on 1,000 rows of the table, their encoding included; models
         are left out until it is kept. Where nothing is fast enough, the fastest is kept, with an
         :class:`~autometa.exceptions.InferLimitWarning`. So results depend on the machine.
-    knowledge : "default", path or Initialisation, default="default"
-        Where proposals come from: what ships with autometa, or a folder of `autometa meta-train`.
+    knowledge : "default", path, Initialisation or Knowledge, default="default"
+        Where proposals come from: a folder of `autometa meta-train`, whose weights are taken, or
+        of `autometa collect`, whose hyperparameters are, or of both; or one of them itself. What
+        it lacks, and by default all, is what ships with autometa; hyperparameters of the network
+        ship for the weights that ship.
     on_known_task : {"warn", "raise", "ignore"}, default="warn"
-        What to do where the data was seen in meta-training.
+        What to do where the data was seen in meta-training, or hyperparameters were evaluated on
+        it.
     device : str, default="auto"
         "auto", "cpu" or "cuda". Predictions are made on the CPU.
     storage : str or optuna storage, default=None

@@ -1,6 +1,7 @@
 """Evaluations as users give them, checked and brought into one form."""
 
 import numbers
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def check_evaluations(evaluations):
         )
     families = evaluations["family"].astype(str).to_numpy()
     return {
-        str(family): _of_family(table[families == family], names) for family in pd.unique(families)
+        str(family): _of_family(table, families == family, names) for family in pd.unique(families)
     }
 
 
@@ -94,6 +95,13 @@ def check_metafeatures(metafeatures, tasks):
             "metafeatures must be a DataFrame indexed by task, or None, got "
             f"{type(metafeatures).__name__}."
         )
+    if "task" in metafeatures.columns:
+        raise InvalidInputError(
+            "metafeatures have a column 'task', but are indexed by task. Make it the index: "
+            "metafeatures.set_index('task')."
+        )
+    if metafeatures.index.hasnans:
+        raise InvalidInputError("Some metafeatures are of no task. Drop these rows.")
     frame = metafeatures.copy()
     frame.index = pd.Index([task_name(task) for task in frame.index], name="task")
     frame.columns = [str(name) for name in frame.columns]
@@ -107,12 +115,41 @@ def check_metafeatures(metafeatures, tasks):
         raise InvalidInputError(
             f"metafeatures must be numeric: {error}. Drop or encode columns of text."
         ) from error
-    if len(tasks) and not frame.index.isin(tasks).any():
+    if len(tasks) and len(frame.columns) and not frame.index.isin(tasks).any():
         raise InvalidInputError(
             f"No task of the evaluations ({_some(tasks)}) is in the index of metafeatures "
             f"({_some(frame.index)}). Set the index to the tasks' names."
         )
     return frame.reindex(tasks).replace([np.inf, -np.inf], np.nan)
+
+
+def check_tasks(tasks, names):
+    """Refuse a provenance of tasks that is none, or is of none of the tasks evaluated.
+
+    Parameters
+    ----------
+    tasks : dict of str to dict, or None
+    names : collection of str
+        Of the tasks evaluated.
+
+    Examples
+    --------
+    >>> check_tasks({"creidt": {"openml_id": 31}}, ["credit"])
+    Traceback (most recent call last):
+    autometa.exceptions.InvalidInputError: No task of the evaluations (credit) is among tasks ...
+    """
+    if tasks is None:
+        return
+    if not isinstance(tasks, Mapping) or not all(isinstance(v, Mapping) for v in tasks.values()):
+        raise InvalidInputError(
+            "tasks must be a dict of a task's name to a dict, such as {'credit': {'openml_id': "
+            f"31}}}}, got {tasks!r}."
+        )
+    if tasks and not {task_name(name) for name in tasks} & set(names):
+        raise InvalidInputError(
+            f"No task of the evaluations ({_some(names)}) is among tasks ({_some(tasks)}). Give "
+            "them the same names."
+        )
 
 
 def check_spaces(space, tables):
@@ -128,6 +165,11 @@ def check_spaces(space, tables):
     dict of str to dict
     """
     is_by_family = isinstance(space, dict) and space and set(map(type, space.values())) == {dict}
+    if is_by_family and (unknown := sorted(set(space) - set(tables), key=str)):
+        raise InvalidInputError(
+            f"space names the families {_some(unknown)}, of which there are no evaluations; there "
+            f"are some of {_some(tables)}."
+        )
     spaces = {}
     for family, table in tables.items():
         inferred = infer_space(configs_of(table))
@@ -171,9 +213,8 @@ def task_name(task):
     >>> task_name(31), task_name(31.0), task_name("credit")
     ('31', '31', 'credit')
     """
-    if isinstance(task, numbers.Real) and not isinstance(task, bool) and task == int(task):
-        return str(int(task))
-    return str(task)
+    is_number = isinstance(task, numbers.Real) and not isinstance(task, bool)
+    return str(int(task)) if is_number and float(task).is_integer() else str(task)
 
 
 def _numbers(evaluations, name):
@@ -217,11 +258,25 @@ def _is_of(value, distribution):
     return bool(np.isclose(float(value), closest, rtol=1e-6, atol=1e-12))
 
 
-def _of_family(table, names):
-    is_active = table[names].notna().any()
-    return table.drop(columns=[name for name in names if not is_active[name]]).reset_index(
-        drop=True
-    )
+def _of_family(table, is_family, names):
+    """Take the rows of a family, and the columns that it uses."""
+    own = table[is_family].reset_index(drop=True)
+    for name in names:
+        if own[name].isna().all():
+            own = own.drop(columns=name)
+        elif table[name].isna().any() and _are_whole(own[name]):
+            own[name] = own[name].astype("int64")  # floats for want of values in other families
+        else:
+            own[name] = own[name].infer_objects()
+    return own
+
+
+def _are_whole(column):
+    """Whether floats are whole numbers, none of them missing."""
+    if not pd.api.types.is_float_dtype(column.dtype) or column.isna().any():
+        return False
+    values = column.to_numpy(dtype=float)
+    return bool(((values == np.round(values)) & (np.abs(values) < 2.0**53)).all())
 
 
 def _some(values, n_shown=5):

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import optuna
 import pandas as pd
+from optuna.distributions import CategoricalDistribution
 
 from autometa.exceptions import InvalidInputError, SpaceWarning
 from autometa.families import FAMILIES, drop_inactive, find_family, library_defaults
 from autometa.knowledge._evaluations import PREFIX, configs_of
-from autometa.space import fit_to_space, is_inactive
+from autometa.space import fit_to_space, is_inactive, typed_value
 
 
 def trials_of(study):
@@ -111,13 +112,24 @@ def known_of(family, trials, space, table, *, is_regression):
     Returns
     -------
     Known
+
+    Raises
+    ------
+    InvalidInputError
+        Where the trials have nothing of what is known.
     """
     used = study_space(trials)
+    own = find_family(family).space(is_regression=is_regression) if family in FAMILIES else {}
+    if space and used and not (set(space) | set(own)) & set(used):
+        raise InvalidInputError(
+            f"The study tunes {', '.join(used)}, and of {family!r} {', '.join(space)} are known. "
+            "Give its hyperparameters these names, or the study another family."
+        )
     usual = {} if table is None else _usual_values(table, space)
     inactive = set() if table is None else set(space) - set(usual)
     if family not in FAMILIES:
-        return Known(space or used, usual, inactive, {})
-    own = find_family(family).space(is_regression=is_regression)
+        conditions = {} if table is None else _usual_conditions(table, space)
+        return Known(space or used, usual, inactive, conditions)
     conditions = find_family(family).CONDITIONS
     if not space and not set(own) & set(used):  # ours by its name alone
         return Known(used, usual, inactive, conditions)
@@ -187,10 +199,31 @@ def _values_of(trial):
     return steps
 
 
+def _usual_conditions(table, space):
+    """Conditions that the evaluations follow: what is empty beside some categories of another."""
+    configs, conditions = configs_of(table), {}
+    active = {
+        name: np.array([not is_inactive(value, distribution) for value in configs[name]])
+        for name, distribution in space.items()
+    }
+    parents = {
+        name: np.array([typed_value(value, distribution) for value in configs[name]], dtype=object)
+        for name, distribution in space.items()
+        if isinstance(distribution, CategoricalDistribution) and active[name].all()
+    }
+    for name, is_active in active.items():
+        for parent, categories in parents.items():
+            beside, never = set(categories[is_active]), set(categories[~is_active])
+            if beside and never and not beside & never:
+                conditions[name] = (parent, tuple(beside))
+                break
+    return conditions
+
+
 def _usual_values(table, space):
     usual = {}
     for name, column in configs_of(table).items():
-        present = [value for value in column if not is_inactive(value, space[name])]
+        present = [typed_value(v, space[name]) for v in column if not is_inactive(v, space[name])]
         if present:
             usual[name] = max(dict.fromkeys(present), key=present.count)
     return usual

@@ -8,20 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.distributions import FloatDistribution, distribution_to_json, json_to_distribution
 
 from autometa.exceptions import ArtefactError, InvalidInputError
 from autometa.families import FAMILIES
 from autometa.knowledge._evaluations import (
+    PREFIX,
     check_evaluations,
     check_metafeatures,
     check_spaces,
+    check_tasks,
     task_name,
 )
 from autometa.knowledge._folder import read_description, version_of, write_files
 from autometa.knowledge._studies import join, known_of, study_rows, trials_of
 from autometa.knowledge._tables import checksum, from_parquet, to_parquet
 from autometa.metafeatures import compute_metafeatures
+from autometa.space import typed_value
 from autometa.tasks import Fingerprint, fingerprint, task_from_arrays
 from autometa.tasks.fingerprint import MIN_SHARE
 
@@ -73,7 +76,9 @@ class Knowledge:
         metafeatures : DataFrame indexed by task, or None
             Numeric columns of any names, NaN allowed. Tasks may be missing.
         space : dict of str to optuna distribution, optional
-            By hyperparameter, or such dictionaries by family. None: inferred from the values.
+            By hyperparameter, or such dictionaries by family. None: inferred from the values. In
+            a column with gaps, which holds all numbers as floats, those of a family that are all
+            whole count as whole numbers.
         tasks : dict of str to dict, optional
             JSON-able provenance of tasks: ``openml_id``, ``family``, ``fingerprint`` ...
         provenance : dict, optional
@@ -118,6 +123,7 @@ class Knowledge:
         """
         tables = check_evaluations(evaluations)
         spaces = check_spaces(space, tables)
+        check_tasks(tasks, _tasks_of(tables))
         return cls(tables, metafeatures, spaces, tasks, provenance)
 
     @property
@@ -141,9 +147,12 @@ class Knowledge:
         if not tables:
             return pd.DataFrame(columns=["task", "family", "score"]), self.metafeatures.copy()
         columns = list(dict.fromkeys(name for table in tables for name in table.columns))
-        objects = [table.astype(object).reindex(columns=columns) for table in tables]
-        joined = pd.concat(objects, ignore_index=True).infer_objects()
-        return joined, self.metafeatures.copy()
+        objects = [
+            _as_objects(table, self.spaces[family]).reindex(columns=columns)
+            for family, table in zip(self.families, tables, strict=True)
+        ]
+        joined = pd.concat(objects, ignore_index=True)
+        return joined.apply(_with_its_type), self.metafeatures.copy()
 
     def filter(self, *, exclude=(), families=None, is_regression=None):
         """Leave tasks or families out.
@@ -155,7 +164,7 @@ class Knowledge:
             family of models of that name; an integer, also as text, the tasks of that OpenML data
             id or name; a fingerprint, also as the dictionary in ``tasks``, the tasks that it
             matches. What is not there may be named.
-        families : sequence of str, optional
+        families : str or sequence of str, optional
             Families of models to keep; all by default.
         is_regression : bool, optional
             Keep tasks whose target is of this kind, and those of which that is not known.
@@ -172,6 +181,7 @@ class Knowledge:
         <Knowledge: 1 tasks, 1 evaluations of knn>
         """
         prints, names = _read_exclude(exclude)
+        families = [families] if isinstance(families, str) else families
         keep = self.families if families is None else list(families)
         if unknown := sorted(set(keep) - set(self.families)):
             raise InvalidInputError(f"Unknown families {unknown}; known are {self.families}.")
@@ -240,8 +250,9 @@ class Knowledge:
             Configurations are made to fit its space: that of this knowledge, or else, for a family
             of ours such as "svm", its own. What no trial has is filled with the library's default
             (of families that are not ours, with what is known most often), values out of range are
-            clipped and categories mapped. What plays no part, beside the other values or on this
-            kind of target, stays empty.
+            clipped and categories mapped. What plays no part, beside the other values (of families
+            that are not ours: beside a category that it is never known with) or on this kind of
+            target, stays empty.
         name : str, optional
             Of the task; by default the study's.
         metafeatures : mapping, optional
@@ -262,7 +273,8 @@ class Knowledge:
         Raises
         ------
         InvalidInputError
-            Where a task of that name is known that is about other data.
+            Where a task of that name is known that is about other data, and where the study tunes
+            nothing of what is known of the family.
 
         Examples
         --------
@@ -326,7 +338,10 @@ class Knowledge:
             "provenance": self.provenance,
             "versions": {name: version_of(name) for name in ("autometa", "optuna", "pandas")},
         }
-        text = json.dumps(described, indent=1, default=_plain)
+        try:
+            text = json.dumps(described, indent=1, default=_plain)
+        except TypeError as error:  # of keys, which no default is asked for
+            raise InvalidInputError(f"Provenance must be what JSON holds: {error}.") from error
         contents[DESCRIPTION] = text.encode()  # last: it names the rest
         write_files(Path(folder), contents)
 
@@ -354,12 +369,7 @@ class Knowledge:
         autometa.exceptions.ArtefactError: no/such/folder holds no readable knowledge.json ...
         """
         folder = Path(folder)
-        described = read_description(
-            folder / DESCRIPTION,
-            format=FORMAT,
-            format_version=FORMAT_VERSION,
-            written_by="`Knowledge.save` or `autometa collect`",
-        )
+        described = _read_description(folder)
         try:
             contents = {name: (folder / name).read_bytes() for name in described["sha256"]}
             for name, content in contents.items():
@@ -387,8 +397,43 @@ class Knowledge:
 @cache
 def shipped_evaluations():
     """The one that all share, with whatever was made of it; not to be changed."""
-    folder = Path(__file__).parent / "shipped" / "evaluations"
+    folder = _shipped_folder()
     return Knowledge.load(folder) if (folder / DESCRIPTION).is_file() else Knowledge()
+
+
+def read_tasks(folder=None):
+    """Read what the evaluations in a folder are of, without reading them.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Of :meth:`Knowledge.save`; by default what ships.
+
+    Returns
+    -------
+    dict of str to dict
+        As ``Knowledge.tasks``.
+    """
+    if folder is None and not (_shipped_folder() / DESCRIPTION).is_file():
+        return {}
+    folder = _shipped_folder() if folder is None else Path(folder)
+    try:
+        return dict(_read_description(folder)["tasks"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtefactError(f"{folder} holds no complete knowledge: {error!r}.") from error
+
+
+def _shipped_folder():
+    return Path(__file__).parent / "shipped" / "evaluations"
+
+
+def _read_description(folder):
+    return read_description(
+        folder / DESCRIPTION,
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        written_by="`Knowledge.save` or `autometa collect`",
+    )
 
 
 def _tasks_of(tables):
@@ -399,7 +444,7 @@ def _read_exclude(exclude):
     """Sort what is excluded into fingerprints and names, ids among them as text."""
     is_one = isinstance(exclude, (str, numbers.Integral, Fingerprint, dict))
     prints, names = [], set()
-    for entry in [exclude] if is_one else (exclude or ()):
+    for entry in [exclude] if is_one else (() if exclude is None else exclude):
         if isinstance(entry, dict):
             entry = Fingerprint.from_dict(entry)
         if isinstance(entry, Fingerprint):
@@ -432,6 +477,25 @@ def _stack(one, other):
     keys = pd.factorize(pd.MultiIndex.from_frame(joined[same].astype(str)))[0]
     is_repeated = np.isin(keys[: len(one)], keys[len(one) :])
     return joined[~np.append(is_repeated, np.zeros(len(other), bool))].reset_index(drop=True)
+
+
+def _as_objects(table, space):
+    """Hold every value in the type that its space has, which a column with gaps does not."""
+    objects = table.astype(object)
+    for name, distribution in space.items():
+        column = table[PREFIX + name]
+        if not pd.api.types.is_float_dtype(column) or type(distribution) is FloatDistribution:
+            continue
+        typed = {value: typed_value(value, distribution) for value in column.dropna().unique()}
+        values = [typed.get(value, value) for value in column]
+        objects[PREFIX + name] = pd.Series(values, index=table.index, dtype=object)
+    return objects
+
+
+def _with_its_type(column):
+    """Give a column of objects its type, unless whole numbers beside gaps would become floats."""
+    has_whole = "integer" in pd.api.types.infer_dtype(column)
+    return column if has_whole and column.isna().any() else column.infer_objects()
 
 
 def _plain(value):

@@ -1,5 +1,7 @@
 """How well simple learners do: out-of-fold scores on a small part of the task."""
 
+import warnings
+
 import numpy as np
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -99,7 +101,9 @@ def _predict_out_of_fold(make_learner, X, y, folds):
             # not every learner takes a single class, or columns that say nothing
             predicted[is_test] = np.sort(y_train)[len(y_train) // 2]
         else:
-            predicted[is_test] = make_learner().fit(X_train, y_train).predict(X[is_test])
+            with warnings.catch_warnings():  # of many classes, that they may be numbers
+                warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+                predicted[is_test] = make_learner().fit(X_train, y_train).predict(X[is_test])
     return predicted
 
 

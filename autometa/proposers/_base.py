@@ -7,6 +7,7 @@ import numpy as np
 
 from autometa._random import as_generator
 from autometa.exceptions import InvalidInputError, NothingLeftError
+from autometa.proposers._neighbours import read_metafeatures
 from autometa.proposers._pool import Pool
 from autometa.proposers._score_table import ScoreTable
 
@@ -21,7 +22,8 @@ class Forecast(NamedTuple):
     score : float
         In the units of the knowledge, higher is better.
     cost_s : float or None
-        Seconds; None where the knowledge has no costs.
+        Seconds on tables such as those known, whatever the new one's size; None where the
+        knowledge has no costs.
     """
 
     score: float
@@ -75,11 +77,20 @@ class Proposer:
         Returns
         -------
         Search
+
+        Raises
+        ------
+        InvalidInputError
+            Where none of the meta-features or of the candidates' columns is known, or values are
+            no numbers or infinite.
         """
+        names = [str(name) for name in self.table.metafeatures.columns]
+        metafeatures = read_metafeatures(metafeatures, names)
         pool = Pool(self.table, candidates, as_generator(random_state), self.n_new, fit)
         return self._search(pool, metafeatures)
 
     def _search(self, pool, metafeatures):
+        """Begin on a pool; meta-features are an array in the order of the knowledge, or None."""
         raise NotImplementedError
 
 
@@ -137,7 +148,8 @@ class Search:
         ----------
         config : mapping
         score : float
-            Higher is better, in any units; NaN where it failed.
+            Higher is better; NaN where it failed. Scores in the units of the knowledge tell most;
+            to a surrogate, those of which all are far from the known ones tell by their order.
         """
         if not isinstance(score, numbers.Real):
             raise InvalidInputError(f"score must be a number or NaN, got {score!r}.")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from autometa.exceptions import InvalidInputError
 from autometa.proposers._distances import TaskDistances, familiarity
+from autometa.space import is_missing
 
 _N_TREES = 300
 _N_TREES_OF_A_PART = 60  # of the forests that have not seen it; fewer tell tasks apart less well
@@ -66,7 +67,6 @@ class TaskNeighbours:
     """
 
     def __init__(self, metafeatures, merit):
-        self.names = [str(name) for name in metafeatures.columns]
         self.n_tasks = len(merit)
         values = metafeatures.to_numpy(dtype=float)
         is_described = (
@@ -101,7 +101,8 @@ class TaskNeighbours:
 
         Parameters
         ----------
-        metafeatures : Series, mapping, array of the known length, or None
+        metafeatures : ndarray of shape (n_metafeatures,) or None
+            As :func:`read_metafeatures` gives them.
 
         Returns
         -------
@@ -110,7 +111,7 @@ class TaskNeighbours:
         nowhere = NewTask(self.uniform, self.uniform, 0.0, float("nan"))
         if metafeatures is None or self.forest is None:
             return nowhere
-        values = self._read(metafeatures)
+        values = metafeatures
         if not np.isfinite(values).any():
             return nowhere
         near = np.zeros(self.n_tasks)
@@ -124,30 +125,6 @@ class TaskNeighbours:
         self.forest = _forest(_N_TREES).fit(X, Y)
         self._leaves = _leaves(self.forest, X)
         self._sizes = _leaf_sizes(self._leaves)
-
-    def _read(self, metafeatures):
-        if isinstance(metafeatures, pd.Series):
-            metafeatures = metafeatures.to_dict()
-        if not isinstance(metafeatures, Mapping):
-            values = np.asarray(metafeatures, dtype=float).ravel()
-            if len(values) != len(self.names):
-                raise InvalidInputError(
-                    f"Got {len(values)} meta-features without names, the knowledge has "
-                    f"{len(self.names)}. Give a mapping of names to values."
-                )
-            return values
-        given = {str(name): value for name, value in metafeatures.items()}
-        if given and not set(given) & set(self.names):
-            raise InvalidInputError(
-                f"None of the meta-features given ({', '.join(list(given)[:5])}) is known; the "
-                f"knowledge has {', '.join(self.names[:5])}, ... Give those, or None."
-            )
-        given = {name: value for name, value in given.items() if value is not None}  # of JSON
-        try:
-            values = [float(given.get(name, np.nan)) for name in self.names]
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"Meta-features must be numbers or NaN: {error}.") from error
-        return np.array(values)
 
     def _scale(self, values):
         """Replace values by their ranks among the training tasks', about normally spread."""
@@ -170,6 +147,62 @@ class TaskNeighbours:
         # A shift of all configurations alike orders nothing.
         step, target = (values - values.mean(axis=1, keepdims=True) for values in (step, target))
         return shrunk_slope((step * target).sum(axis=1), (step * step).sum(axis=1))
+
+
+def read_metafeatures(metafeatures, names):
+    """Bring what is known of a new task into the order of the known meta-features.
+
+    Parameters
+    ----------
+    metafeatures : Series, mapping, array of the known length, or None
+    names : sequence of str
+        Of the known meta-features; where there are none, whatever is named is left out.
+
+    Returns
+    -------
+    ndarray of shape (n_metafeatures,) or None
+        NaN where unknown.
+
+    Examples
+    --------
+    >>> read_metafeatures({"n_rows": 150}, ["n_rows", "n_features"]).tolist()
+    [150.0, nan]
+    """
+    if metafeatures is None:
+        return None
+    if isinstance(metafeatures, pd.DataFrame):
+        raise InvalidInputError(
+            "metafeatures must be a mapping or Series of one task, got a DataFrame. Give one of "
+            "its rows: frame.loc[name]."
+        )
+    if isinstance(metafeatures, pd.Series):
+        metafeatures = metafeatures.to_dict()
+    try:
+        if isinstance(metafeatures, Mapping):
+            given = {str(name): value for name, value in metafeatures.items()}
+            _check_names(given, names)
+            given = {name: value for name, value in given.items() if not is_missing(value)}
+            values = np.array([float(given.get(name, np.nan)) for name in names])
+        else:
+            values = np.asarray(metafeatures, dtype=float).ravel()
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"Meta-features must be numbers or NaN by name: {error}. Give a mapping or a Series."
+        ) from error
+    if len(values) != len(names):
+        raise InvalidInputError(
+            f"Got {len(values)} meta-features without names, the knowledge has {len(names)}. Give "
+            "a mapping of names to values."
+        )
+    return np.where(np.isinf(values), np.nan, values)
+
+
+def _check_names(given, names):
+    if given and len(names) and not set(given) & set(names):
+        raise InvalidInputError(
+            f"None of the meta-features given ({', '.join(list(given)[:5])}) is known; the "
+            f"knowledge has {', '.join(names[:5])}, ... Give those, or None."
+        )
 
 
 def shrunk_slope(products, squares):

@@ -1,12 +1,14 @@
 """The configurations that a search chooses from: given ones, or stored ones and new ones."""
 
+import numbers
+
 import numpy as np
 import pandas as pd
-from optuna.distributions import IntDistribution
+from optuna.distributions import CategoricalDistribution
 
 from autometa.exceptions import InvalidInputError
 from autometa.proposers._score_table import config_key
-from autometa.space import is_inactive, is_missing, plain_value
+from autometa.space import is_inactive, typed_value
 
 _N_CHANGED = 0.35  # chance of a hyperparameter to be drawn anew
 
@@ -44,13 +46,16 @@ class Pool:
         self.is_left = np.empty(0, dtype=bool)
         self.places = np.empty(0, dtype=int)
         self.weights = np.empty((0, len(table.points)))  # rows of stored ones stay 0
+        self._is_cut = False  # whether stored configurations change to fit the space at hand
         if self.is_open:
-            stored = table.configs.to_dict("records")
-            self.add([self._fit(_active(config, table.space)) for config in stored])
+            stored = [_active(config, table.space) for config in table.configs.to_dict("records")]
+            fitted = [self._fit(config) for config in stored]
+            self._is_cut = fitted != stored
+            self.add(fitted)
             self.n_stored = len(self)
             self.add(self.draw(n_new))
         else:
-            self.add(_read_candidates(candidates))
+            self.add(_read_candidates(candidates, table.space))
             self.n_stored = len(self)
 
     def __len__(self):
@@ -67,8 +72,8 @@ class Pool:
         new = []
         for config in configs:
             key = config_key(config, self.table.space)
-            if key not in self.place_of:
-                self.place_of[key] = len(self.configs)
+            if self._name(key) not in self.place_of:
+                self.place_of[self._name(key)] = len(self.configs)
                 self.configs.append(config)
                 known = tuple(item for item in key if item[0] in self.table.space)
                 new.append((config, self.table.place_of.get(known, -1)))
@@ -106,10 +111,20 @@ class Pool:
     def find(self, config):
         """Place of a configuration in the pool; a foreign one joins it, never to be asked."""
         config = _active(config, self.table.space)
-        key = config_key(config, self.table.space)
+        _check_finite(config, self.table.space)
+        key = self._name(config_key(config, self.table.space))
         if key not in self.place_of:
             self.add([config], is_left=False)
         return self.place_of[key]
+
+    def _name(self, key):
+        """Name a configuration; as a part of another it may be here already, but for rounding."""
+        if not self._is_cut:
+            return key
+        return tuple(
+            (name, (kind, float(f"{value:.12g}") if kind == "number" else value))
+            for name, (kind, value) in key
+        )
 
     def draw(self, n, near=()):
         """Draw configurations: stored ones, or those given, with some values changed."""
@@ -138,21 +153,29 @@ class Pool:
 
 
 def _active(config, space):
-    """What plays a part; whole numbers that a table with gaps holds as floats are whole again."""
+    """What plays a part, in the types of the space, which a table with gaps does not hold."""
     active = {}
     for name, value in config.items():
         name = str(name).removeprefix("hp_")
         distribution = space.get(name)
         if is_inactive(value, distribution):
             continue
-        value = None if is_missing(value) else plain_value(value)
-        if isinstance(distribution, IntDistribution) and isinstance(value, float):
-            value = int(value) if value.is_integer() else value
-        active[name] = value
+        active[name] = typed_value(value, distribution)
     return active
 
 
-def _read_candidates(candidates):
+def _check_finite(config, space):
+    for name in space.keys() & config.keys():
+        value = config[name]
+        is_category = isinstance(space[name], CategoricalDistribution)
+        if not is_category and isinstance(value, numbers.Real) and np.isinf(value):
+            raise InvalidInputError(
+                f"{name}={value} is no value of a configuration. Numbers must be finite; NaN or "
+                "None where a hyperparameter is inactive."
+            )
+
+
+def _read_candidates(candidates, space):
     if not isinstance(candidates, pd.DataFrame):
         raise InvalidInputError(
             "candidates must be a pandas DataFrame with one column a hyperparameter, or None, got "
@@ -162,5 +185,13 @@ def _read_candidates(candidates):
         raise InvalidInputError("candidates are empty. Give at least one row, or None.")
     names = [str(name).removeprefix("hp_") for name in candidates.columns]
     columns = [candidates.iloc[:, j].tolist() for j in range(len(names))]
+    if space and names and not set(names) & set(space):
+        raise InvalidInputError(
+            f"None of the candidates' columns ({', '.join(names[:5])}) is known. Known are "
+            f"{', '.join(space)}: give the columns these names."
+        )
     rows = zip(*columns, strict=True) if names else [()] * len(candidates)
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    configs = [dict(zip(names, row, strict=True)) for row in rows]
+    for config in configs:
+        _check_finite(config, space)
+    return configs

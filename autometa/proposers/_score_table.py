@@ -288,9 +288,9 @@ def _fill(merit, points, kept, kernel, rng):
 
 
 def _costs(rows, tasks, names):
-    if not rows["cost_s"].notna().any():
-        return None
     table = rows.pivot(index="task", columns="config", values="cost_s").reindex(tasks)
+    if not table.notna().any(axis=None):
+        return None
     logs = np.log(np.maximum(table.to_numpy(dtype=float), 1e-3))
     # Cells that are unknown: a task's level plus a configuration's, both relative to the rest.
     level = np.nanmean(logs)

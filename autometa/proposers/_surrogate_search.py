@@ -152,7 +152,7 @@ class SurrogateSearch(Search):
         merits = np.full((len(scores), 1), _FAILED)
         log_weight, mean = np.zeros(1), self._mean[:, None]
         if is_known.any():
-            if self._by_rank:
+            if self._by_rank or not self._scale.may_hold(scores[is_known]):
                 on_tasks = np.array(self._on_tasks)[is_known]
                 known = ranked_merits(scores[is_known], on_tasks, self._weights)[:, None]
             else:

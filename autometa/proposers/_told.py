@@ -13,6 +13,7 @@ from autometa.proposers._normalise import SOFT, to_merit
 _N_BEST, _N_SPREAD = 15, 9
 _LEVEL = 0.02
 _PLATEAU = 0.1
+_FAR = 10.0  # spreads of the scores of a task
 
 
 class ScalePrior:
@@ -37,6 +38,11 @@ class ScalePrior:
         self.best_mean, self.slope = best_mean, slope
         self.best_sd = 1.2 * best_sd + 0.02 * float(np.exp(self.spread_mean))
         self.spread_sd = 1.2 * self.spread_sd + 0.05
+
+    def may_hold(self, scores):
+        """Whether told scores may be in the units of the known ones: not all are far from them."""
+        reach = self.best_sd + float(np.exp(self.spread_mean))
+        return len(scores) < 2 or abs(scores.max() - self.best_mean) < _FAR * reach
 
     def grid(self, highest):
         """Lay points of equal prior weight, given that ``highest`` was reached.

@@ -30,7 +30,8 @@ class SurrogateProposer(Proposer):
         Expected improvement is divided by predicted seconds to this power; 1 asks for most
         improvement per second, 0 for most per trial. Without known costs nothing changes.
     by_rank : bool, default=False
-        Take told scores by their order only, for scores of another metric than the known ones.
+        Take told scores by their order only, for scores of another metric than the known ones, or
+        in other units. That is done anyway while all of several are far from those known.
 
     Attributes
     ----------

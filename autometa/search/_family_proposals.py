@@ -7,7 +7,7 @@ from autometa.exceptions import NothingLeftError
 from autometa.families import default_config, find_family, first_config
 from autometa.families.adapted_network import NAME as NETWORK
 from autometa.proposers import PortfolioProposer, SurrogateProposer
-from autometa.search._proposing import find_proposer
+from autometa.search._proposing import as_far_as_known, find_proposer
 from autometa.search._replay import MIN_GAIN, ask
 from autometa.search._stored import read_trial
 
@@ -16,8 +16,8 @@ MOST_PROPOSALS = 12
 #: After the first proposal come the library's defaults, after so many a random configuration, so
 #: that it can be told what the proposals brought.
 N_WARM = 3
-#: Tables of more rows than those that knowledge is of: there the defaults come first, since what
-#: is best on few rows is too tame.
+#: On tables of more rows the defaults come first, since what is best on few rows, such as the at
+#: most 1,000 that the evaluations which ship are of, is too tame.
 KNOWN_ROWS = 2_000
 ORIGIN = "autometa:origin"
 #: With less time left, a family takes the static portfolio, since the surrogate takes half a second
@@ -137,7 +137,10 @@ class FamilyProposals:
         if self._is_limited and not is_short:
             options["cost_exponent"] = COST_EXPONENT
         proposer = find_proposer(knowledge, self.family, self._is_regression, make, **options)
-        self._search = proposer.start(None if is_short else self._metafeatures())
+        described = None
+        if not is_short and len(knowledge.metafeatures.columns):
+            described = as_far_as_known(self._metafeatures(), knowledge)
+        self._search = proposer.start(described)
 
     def _draw(self):
         sampler = optuna.samplers.RandomSampler(seed=0)

@@ -8,13 +8,18 @@ import weakref
 import numpy as np
 import pandas as pd
 
-from autometa.exceptions import InvalidInputError, OtherKindWarning
+from autometa.exceptions import (
+    InvalidInputError,
+    OtherKindWarning,
+    UnknownMetafeaturesWarning,
+    UnknownSpaceWarning,
+)
 from autometa.families import FAMILIES, default_config, find_family
 from autometa.knowledge import Knowledge
 from autometa.knowledge.evaluations import shipped_evaluations
 from autometa.metafeatures import compute_metafeatures
 from autometa.search._user_space import UserSpace
-from autometa.space import default_value, is_inactive, is_missing
+from autometa.space import check_space, default_value, is_inactive, is_missing, typed_value
 from autometa.tasks import KINDS, target_kind
 
 _made = weakref.WeakKeyDictionary()
@@ -89,16 +94,36 @@ def describe(X, y, metafeatures, knowledge, kind=None):
         )
     if X is not None and metafeatures is None and len(knowledge.metafeatures.columns):
         metafeatures = compute_metafeatures(X, y, kind)
-        return metafeatures, bool(np.isnan(metafeatures["n_classes"]))
+        is_regression = bool(np.isnan(metafeatures["n_classes"]))
+        return as_far_as_known(metafeatures, knowledge), is_regression
     if kind is not None:
         return metafeatures, kind == "regression"
     if X is not None:
         return metafeatures, target_kind(y) == "regression"
-    if metafeatures is not None and hasattr(metafeatures, "get"):
-        n_classes = metafeatures.get("n_classes", 0.0)
-        if n_classes != 0.0:
-            return metafeatures, is_missing(n_classes)
-    return metafeatures, None
+    return metafeatures, _are_of_numbers(metafeatures)
+
+
+def as_far_as_known(metafeatures, knowledge):
+    """Return the meta-features computed of a table, or None where the knowledge has other ones."""
+    known = knowledge.metafeatures.columns
+    if not metafeatures or set(metafeatures) & set(known):
+        return metafeatures
+    warnings.warn(
+        f"The knowledge has meta-features of other names ({', '.join(known[:5])}, ...) than those "
+        "computed of the table, so that all known tasks count alike.",
+        UnknownMetafeaturesWarning,
+        stacklevel=5,
+    )
+    return None
+
+
+def _are_of_numbers(metafeatures):
+    """Whether meta-features under our names are of a target of numbers; None where none tells."""
+    if not hasattr(metafeatures, "get"):
+        return None
+    if not is_missing(metafeatures.get("n_classes")):
+        return None if metafeatures.get("n_classes") == 0 else False
+    return None if is_missing(metafeatures.get("target_distinct_share")) else True
 
 
 def find_proposer(knowledge, family, is_regression, make, **options):
@@ -118,18 +143,19 @@ def find_proposer(knowledge, family, is_regression, make, **options):
     key = (family, is_regression, make, *sorted(options.items()))
     if key not in made or any(a is not b for a, b in zip(made[key][0], made_of, strict=True)):
         alike = knowledge.filter(families=[family], is_regression=is_regression)
-        if family not in alike.families:
-            known, asked = ("classes", "numbers") if is_regression else ("numbers", "classes")
-            warnings.warn(
-                f"Of {family!r} only tasks with targets of {known} are known, and these are "
-                f"{asked}: proposals come from them all the same.",
-                OtherKindWarning,
-                stacklevel=4,
-            )
-            alike = knowledge
-        proposer = make(alike, family, **options)
-        made[key] = made_of, proposer
-    return made[key][1]
+        is_other = family not in alike.families
+        proposer = make(knowledge if is_other else alike, family, **options)
+        made[key] = made_of, proposer, is_other
+    _, proposer, is_other = made[key]
+    if is_other:
+        known, asked = ("classes", "numbers") if is_regression else ("numbers", "classes")
+        warnings.warn(
+            f"Of {family!r} only tasks with targets of {known} are known, and these are {asked}: "
+            "proposals come from them all the same.",
+            OtherKindWarning,
+            stacklevel=4,
+        )
+    return proposer
 
 
 def proposer_options(make, *, by_rank, cost_exponent):
@@ -178,8 +204,13 @@ def unknown_names(names, family, space):
     )
 
 
-def user_space(proposer, is_regression):
+def user_space(proposer, is_regression, given=None):
     """Make what learns the space of a user's study.
+
+    Parameters
+    ----------
+    given : dict of str to optuna distribution, optional
+        What the study will tune, where that is known.
 
     Returns
     -------
@@ -187,7 +218,29 @@ def user_space(proposer, is_regression):
     """
     is_ours = proposer.family in FAMILIES
     conditions = find_family(proposer.family).CONDITIONS if is_ours else {}
-    return UserSpace(proposer.space, default_values(proposer, is_regression), conditions)
+    space = UserSpace(proposer.space, default_values(proposer, is_regression), conditions)
+    if given is not None:
+        space.see(given, planned=space.names)
+    return space
+
+
+def check_user_space(given, proposer):
+    """Refuse a space of which nothing is known, and warn of what in it is not known.
+
+    Returns
+    -------
+    dict of str to optuna distribution, or None where none is given
+    """
+    if given is None:
+        return None
+    given = check_space(given)
+    unknown = sorted(set(given) - set(proposer.space))
+    message = unknown_names(unknown, proposer.family, proposer.space)
+    if unknown and len(unknown) == len(given):
+        raise InvalidInputError(message)
+    if unknown:
+        warnings.warn(message, UnknownSpaceWarning, stacklevel=4)
+    return given
 
 
 def default_values(proposer, is_regression):
@@ -206,7 +259,11 @@ def default_values(proposer, is_regression):
         own = default_config(proposer.family, is_regression=bool(is_regression))
     found = {}
     for name, distribution in proposer.space.items():
-        present = [value for value in configs[name] if not is_inactive(value, distribution)]
+        present = [
+            typed_value(value, distribution)
+            for value in configs[name]
+            if not is_inactive(value, distribution)
+        ]
         if len(present) == len(configs):
             usual = max(dict.fromkeys(present), key=present.count, default=None)
             found[name] = own.get(name, default_value(distribution) if usual is None else usual)

@@ -1,11 +1,14 @@
 """A study's trials told to a search by knowledge: what to try next, or why to stop asking it."""
 
+import contextlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from optuna.trial import TrialState
 
 from autometa.exceptions import NothingLeftError
+from autometa.space import closest_value
 
 #: Of a trial: the configuration proposed, which others must know of before its values are set.
 CONFIG = "autometa:config"
@@ -24,6 +27,8 @@ MIN_GAIN = 5e-4
 PATIENCE = 20
 #: Proposals in one study; and told trials, which all cost time at every proposal.
 MAX_PROPOSALS, MAX_TOLD = 60, 150
+#: Proposals in a row that all run already, as far as the study is known to tune them.
+MAX_TAKEN = 16
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Proposal:
     predicted_score : float
         In the units of the knowledge; higher is better.
     predicted_cost_s : float or None
+        Seconds on tables such as those known, whatever the new one's size; those that ship are
+        of at most 1,000 rows.
     origin : str
     neighbours : list of str
         Names of the known tasks that count most.
@@ -76,6 +83,26 @@ def ask(search):
     return Proposal(config, *forecast, origin, search.neighbours, ood_score)
 
 
+def values_for(config, distributions):
+    """Values of a configuration for those of the distributions that have such a value."""
+    values = {}
+    for name, distribution in distributions.items():
+        if name in config:
+            with contextlib.suppress(LookupError):
+                values[name] = closest_value(config[name], distribution)
+    return values
+
+
+def _are_close(one, other):
+    """Whether two configurations are equal, but for rounding."""
+
+    def are_close(value, another):
+        are_numbers = isinstance(value, float) and isinstance(another, float)
+        return value == another or (are_numbers and math.isclose(value, another, rel_tol=1e-9))
+
+    return one.keys() == other.keys() and all(are_close(one[name], other[name]) for name in one)
+
+
 class Replay:
     """A search that follows the trials of a study; any worker that reads them gets the same.
 
@@ -100,6 +127,7 @@ class Replay:
         self._search = None
         self._told = {}  # of finished trials, by number: what was told
         self.proposals = {}  # of running trials, by number
+        self._running = []
         self.handed_over, self.is_recorded = None, False
 
     def follow(self, trials, number):
@@ -123,19 +151,38 @@ class Replay:
             if self.space.names.intersection(trial.params):
                 self._search.tell(self.space.complete(trial.params), score)
             self._told[trial.number] = score
-        running = [self._expected(t) for t in others if not t.state.is_finished()]
+        self._running = [trial for trial in others if not trial.state.is_finished()]
+        running = [self._expected(trial) for trial in self._running]
         self._search.expect([config for config in running if config])
         self.handed_over = self._reason_to_stop(trials)
 
     def propose(self):
-        """Take the next proposal, or None where there is none."""
+        """Take the next proposal, or None where there is none.
+
+        None that runs already as far as the study is known to tune it, unless all of many do.
+        """
         if self.handed_over or self._search is None:
             return None
-        try:
-            return ask(self._search)
-        except NothingLeftError:
-            self.handed_over = USED_UP
-            return None
+        first, shown = None, self._shown()
+        taken = [values_for(_planned(trial), shown) for trial in self._running]
+        for _ in range(MAX_TAKEN if shown else 1):
+            try:
+                proposal = ask(self._search)
+            except NothingLeftError:
+                break
+            part = values_for(proposal.config, shown)
+            if not any(_are_close(part, other) for other in taken):
+                return proposal
+            first = first or proposal
+        self.handed_over = None if first else USED_UP
+        return first
+
+    def _shown(self):
+        """The distributions that trials which run have asked for, of what is known."""
+        shown = {}
+        for trial in self._running:
+            shown |= {k: d for k, d in trial.distributions.items() if k in self.space.names}
+        return shown
 
     def _score_of(self, trial):
         if trial.state == TrialState.COMPLETE:
@@ -149,8 +196,7 @@ class Replay:
 
     def _expected(self, trial):
         """Configuration of a trial that runs or waits, as far as it is known; or None."""
-        planned = trial.system_attrs.get(CONFIG, {}) | trial.system_attrs.get("fixed_params", {})
-        params = {**planned, **trial.params}
+        params = _planned(trial)
         return self.space.complete(params) if self.space.names.intersection(params) else None
 
     def _reason_to_stop(self, trials):
@@ -167,6 +213,12 @@ class Replay:
         if self._search.agreement() < MIN_AGREEMENT:
             return CONTRADICTED
         return USED_UP if self._search.gain_left() < MIN_GAIN else None
+
+
+def _planned(trial):
+    """What a trial that runs or waits has asked for, or will have when it asks."""
+    planned = trial.system_attrs.get(CONFIG, {}) | trial.system_attrs.get("fixed_params", {})
+    return {**planned, **trial.params}
 
 
 def _left_alone(trial):

@@ -1,6 +1,5 @@
 """The sampler: an Optuna sampler that asks the knowledge first, and another sampler after it."""
 
-import contextlib
 import datetime
 import threading
 import warnings
@@ -14,6 +13,7 @@ from autometa.exceptions import InvalidInputError, UnknownSpaceWarning
 from autometa.proposers import SurrogateProposer
 from autometa.search._attributes import store_attributes
 from autometa.search._proposing import (
+    check_user_space,
     describe,
     find_knowledge,
     find_proposer,
@@ -21,8 +21,7 @@ from autometa.search._proposing import (
     unknown_names,
     user_space,
 )
-from autometa.search._replay import CONFIG, HANDED_OVER, Replay
-from autometa.space import closest_value
+from autometa.search._replay import CONFIG, HANDED_OVER, Replay, values_for
 
 _N_RETRIES = 3
 #: How often, and every how many seconds, to look whether other workers have said what they run.
@@ -48,10 +47,11 @@ class MetaSampler(optuna.samplers.BaseSampler):
     Every trial tells in its user attributes where it comes from: ``autometa:origin`` ("surrogate",
     "portfolio", "nearest tasks", "sampler" for the base sampler, or "enqueued"), and for proposals
     ``autometa:neighbours`` (known tasks that count most), ``autometa:predicted_score`` (in the
-    units of the knowledge, higher is better), ``autometa:predicted_cost_s`` and
-    ``autometa:ood_score`` (how far the data is from everything known: about 1 or less among the
-    known tasks; from 1.25 on proposals fade to the static portfolio, which is all from 2 on).
-    The trial where the base sampler took over tells why: ``autometa:handed_over``.
+    units of the knowledge, higher is better), ``autometa:predicted_cost_s`` (on tables such as
+    those known, of at most 1,000 rows where they ship) and ``autometa:ood_score`` (how far the data
+    is from everything known: about 1 or less among the known tasks; from 1.25 on proposals fade to
+    the static portfolio, which is all from 2 on). The trial where the base sampler took over tells
+    why: ``autometa:handed_over``.
 
     Parameters
     ----------
@@ -65,6 +65,9 @@ class MetaSampler(optuna.samplers.BaseSampler):
         In place of computed ones.
     knowledge : "default", path or Knowledge, default="default"
         "default" is what ships with the package.
+    space : dict of str to optuna distribution, optional
+        What the study tunes, by default what its trials have shown so far. Give it where that is
+        only a part of what is known: until the first trial ends, proposals count on the rest too.
     base_sampler : optuna sampler, optional
         By default ``TPESampler(seed=seed)``.
     proposer : callable, default=SurrogateProposer
@@ -88,12 +91,13 @@ class MetaSampler(optuna.samplers.BaseSampler):
     Raises
     ------
     InvalidInputError
-        Where nothing is known of the family, or a table comes without its target.
+        Where nothing is known of the family or of all that is tuned, or a table comes without its
+        target.
 
     Warns
     -----
     UnknownSpaceWarning
-        Once, where a trial tunes nothing of what is known.
+        Once, where a trial tunes nothing of what is known; where a part of ``space`` is unknown.
 
     Examples
     --------
@@ -117,6 +121,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
         family,
         metafeatures=None,
         knowledge="default",
+        space=None,
         base_sampler=None,
         proposer=SurrogateProposer,
         by_rank=True,
@@ -141,6 +146,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
         self._proposer = find_proposer(knowledge, family, is_regression, proposer, **options)
         self._proposer.start(self._metafeatures)  # meta-features of other names are refused here
         self._is_regression, self._has_warned = is_regression, False
+        self._given = check_user_space(space, self._proposer)
         self._base, self._seed = base_sampler, 0 if seed is None else seed
         self._forget()
 
@@ -199,7 +205,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
     def _answer(self, study, trial, name, distribution, answers):
         """Put the proposed value among the answers, where the distribution has such a value."""
         proposal = self._propose(study, trial, {name: distribution})
-        found = {} if proposal is None else _answers_of(proposal, {name: distribution})
+        found = {} if proposal is None else values_for(proposal.config, {name: distribution})
         answers.update(found)
         is_enqueued = "fixed_params" in trial.system_attrs
         if found and not is_enqueued and "autometa:origin" not in trial.user_attrs:
@@ -218,7 +224,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
                 return None
             if trial.number in replay.proposals:
                 return replay.proposals[trial.number]
-            trials = self._settled_trials(study, trial.number)
+            trials = self._settled_trials(study, trial.number, replay.space)
             proposal, attributes = None, {}
             for _ in range(_N_RETRIES):
                 replay.follow(trials, trial.number)
@@ -227,7 +233,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
                     break
                 is_alone = not _are_earlier_running(trials, trial.number)
                 is_enqueued = "fixed_params" in trial.system_attrs
-                if is_alone and not is_enqueued and _answers_of(proposal, asked):
+                if is_alone and not is_enqueued and values_for(proposal.config, asked):
                     attributes = proposal.to_attributes()  # so that one write is enough
                 planned = {CONFIG: proposal.config}
                 store_attributes(storage, trial._trial_id, attributes, planned)
@@ -244,11 +250,14 @@ class MetaSampler(optuna.samplers.BaseSampler):
                 replay.is_recorded = True
             return proposal
 
-    def _settled_trials(self, study, number):
-        """Trials, once those begun just before say what they run, or a fifth of a second later."""
+    def _settled_trials(self, study, number, space):
+        """Trials, once those begun just before say what they run, or a fifth of a second later.
+
+        Where nothing has shown yet what the study tunes, they show that too.
+        """
         trials = _trials_of(study)
         for _ in range(_N_WAITS):
-            if not any(map(_is_about_to_ask, trials[:number])):
+            if not any(_is_about_to_ask(trial, bool(space.seen)) for trial in trials[:number]):
                 break
             self._lock.wait(_WAIT_S)  # lets other threads ask
             trials = _trials_of(study)
@@ -261,7 +270,7 @@ class MetaSampler(optuna.samplers.BaseSampler):
             def start(fit):
                 return self._proposer.start(self._metafeatures, random_state=self._seed, fit=fit)
 
-            space = user_space(self._proposer, self._is_regression)
+            space = user_space(self._proposer, self._is_regression, self._given)
             sign = 1.0 if study.direction == StudyDirection.MAXIMIZE else -1.0
             of_storage[study._study_id] = Replay(start, space, sign)
         return of_storage[study._study_id]
@@ -279,24 +288,15 @@ class MetaSampler(optuna.samplers.BaseSampler):
         self._forget()
 
 
-def _answers_of(proposal, asked):
-    """Values for those of the distributions that have such a value."""
-    answers = {}
-    for name, distribution in asked.items():
-        if name in proposal.config:
-            with contextlib.suppress(LookupError):
-                answers[name] = closest_value(proposal.config[name], distribution)
-    return answers
-
-
 def _trials_of(study):
     """All trials, also where a pruner shows samplers only some of them."""
     return study._storage.get_all_trials(study._study_id, deepcopy=False)
 
 
-def _is_about_to_ask(trial):
-    """Whether a trial has begun within the last second, and not asked for anything yet."""
-    if trial.state != TrialState.RUNNING or trial.distributions or CONFIG in trial.system_attrs:
+def _is_about_to_ask(trial, is_plan_enough):
+    """Whether a trial has begun within the last second, and not told what it runs yet."""
+    has_told = trial.distributions or (is_plan_enough and CONFIG in trial.system_attrs)
+    if trial.state != TrialState.RUNNING or has_told:
         return False
     return (datetime.datetime.now() - trial.datetime_start).total_seconds() < 1.0
 

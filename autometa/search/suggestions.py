@@ -1,11 +1,13 @@
 """Configurations to try first: as a list, and put into a study of the user's own."""
 
 import numbers
-import warnings
 
-from autometa.exceptions import InvalidInputError, NothingLeftError, UnknownSpaceWarning
+import optuna
+
+from autometa.exceptions import InvalidInputError, NothingLeftError
 from autometa.proposers import SurrogateProposer
 from autometa.search._proposing import (
+    check_user_space,
     describe,
     find_knowledge,
     find_proposer,
@@ -14,7 +16,6 @@ from autometa.search._proposing import (
     user_space,
 )
 from autometa.search._replay import ask
-from autometa.space import check_space
 
 
 def suggest(
@@ -108,8 +109,9 @@ def warm_start(
     X, y, family, n, metafeatures, knowledge
         As of :func:`suggest`.
     space : dict of str to optuna distribution, optional
-        What the study tunes, by default what its trials have. Give it where a new study has other
-        ranges than the knowledge: Optuna takes enqueued values that are out of range.
+        What the study tunes, by default what its trials have. Give it where a new study tunes only
+        some of what is known, whose proposals may else differ in the rest alone, or where it has
+        other ranges: Optuna takes enqueued values that are out of range.
     cost_exponent, kind
         As of :func:`suggest`.
 
@@ -157,25 +159,22 @@ def _start(X, y, family, n, metafeatures, knowledge, cost_exponent, kind, given=
     # The order of scores is all that a sampler takes: both then share one proposer.
     options = proposer_options(SurrogateProposer, by_rank=True, cost_exponent=cost_exponent)
     proposer = find_proposer(knowledge, family, is_regression, SurrogateProposer, **options)
-    space = user_space(proposer, is_regression)
+    space = user_space(proposer, is_regression, check_user_space(given, proposer))
     if given is None:
         for of_trial in of_trials:
             space.see(of_trial)
         tuned = {name for of_trial in of_trials for name in of_trial}
-    else:
-        space.see(check_space(given), planned=space.names)
-        tuned = set(given)
-    unknown = sorted(tuned - space.names)
-    if tuned and not space.seen:
-        raise InvalidInputError(unknown_names(unknown, family, proposer.space))
-    if given is not None and unknown:
-        warnings.warn(
-            unknown_names(unknown, family, proposer.space), UnknownSpaceWarning, stacklevel=3
-        )
+        if tuned and not space.seen:
+            raise InvalidInputError(unknown_names(sorted(tuned), family, proposer.space))
     return proposer.start(metafeatures, fit=space.fit if space.seen else None), space
 
 
 def _distributions(study):
+    if not isinstance(study, optuna.Study):
+        raise InvalidInputError(
+            f"study must be an optuna.Study, got {type(study).__name__}. Give it first: "
+            "warm_start(study, X, y, family=...)."
+        )
     if len(study.directions) != 1:
         raise InvalidInputError(
             f"The study {study.study_name!r} has {len(study.directions)} objectives; knowledge is "

@@ -70,6 +70,21 @@ def test_cheap_ones_come_first_where_seconds_count(run, table, tmp_path, options
     assert proposal["config"] == {"kernel": first}
 
 
+def test_meta_features_of_other_names_do_without_those_of_the_table(run, table, tmp_path):
+    rows = pd.DataFrame({"task": list("aabb"), "family": "knn", "hp_k": [1, 9] * 2, "score": 0.5})
+    described = pd.DataFrame({"my_size": [1.0, 2.0]}, index=["a", "b"])
+    Knowledge.from_evaluations(rows, described).save(tmp_path / "own")
+
+    result = run(
+        *("suggest", table, "--target", "y", "--family", "knn", "-n", 1, "--json"),
+        *("--knowledge", tmp_path / "own"),
+    )
+
+    assert result.exit_code == 0, result.stderr
+    assert "Warning: The knowledge has meta-features of other names (my_size, ...)" in result.stderr
+    assert json.loads(result.stdout)["ood_score"] is None
+
+
 def test_collecting_writes_what_is_suggested_from(run, table, make_corpus, tmp_path):
     corpus = make_corpus(["first", "second"])
     run(
@@ -124,4 +139,5 @@ def test_bad_options_are_refused_in_one_line(refused, table, collected, options,
 def test_the_help_shows_an_example(run):
     shown = run("suggest", "--help").stdout
 
+    assert "at most 1,000 rows" in " ".join(shown.split())
     assert "autometa suggest data.csv --target y --family lightgbm -n 5" in shown

@@ -84,6 +84,14 @@ def test_knowledge_gets_the_columns_that_it_takes(tasks, tmp_path):
     assert found.columns.tolist() == ["task", "family", "step", "score", "cost_s", *hyperparameters]
 
 
+def test_what_has_only_begun_is_knowledge_of_nothing(tasks, tmp_path):
+    collect(tasks, ["knn"], 2, tmp_path, **HERE)
+    header = (tmp_path / "knn.jsonl").read_text().splitlines()[0]
+    (tmp_path / "knn.jsonl").write_text(header + "\n")
+
+    assert read_collected(tmp_path).to_knowledge().families == []
+
+
 def test_knowledge_tells_how_much_was_collected_within_which_limits(tasks, tmp_path):
     collect(tasks, ["knn"], 2, tmp_path, **HERE)
     found = collect(tasks[:1], ["knn"], 3, tmp_path, **HERE).to_knowledge().provenance
@@ -224,6 +232,10 @@ def test_a_folder_that_cannot_be_written_is_refused(tasks, tmp_path):
         ([], 2, {}, "families is empty"),
         (["forest"], 2, {}, "family must be one of"),
         (["knn"], 0, {}, "n_configs must be >= 1"),
+        (["knn"], "3", {}, "n_configs must be a whole number, got '3'"),
+        (["knn"], 2.5, {}, "n_configs must be a whole number, got 2.5"),
+        (["knn"], 2, {"n_jobs": 0}, "n_jobs must be a whole number other than 0, got 0"),
+        (["knn"], 2, {"max_rows": "9"}, "max_rows must be a whole number, got '9'"),
         (["knn"], 2, {"chunk_size": 0}, "chunk_size must be >= 1"),
         (["knn"], 2, {"n_folds": 1}, "n_folds must be >= 2"),
     ],

@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import optuna
@@ -108,10 +109,24 @@ def test_a_missing_file_and_foreign_folders_are_refused(knowledge, tmp_path):
 
 @pytest.mark.parametrize(
     ("exclude", "left"),
-    [("one", ["two"]), (31, ["two"]), ("health", ["one"]), (["one", 37], []), ("svm", ["one"])],
+    [
+        ("one", ["two"]),
+        (31, ["two"]),
+        ("health", ["one"]),
+        (["one", 37], []),
+        ("svm", ["one"]),
+        (np.array(["one", "x"]), ["two"]),
+        (pd.Index([37, 38]), ["one"]),
+    ],
 )
 def test_tasks_are_left_out_by_name_id_and_family(knowledge, exclude, left):
     assert list(knowledge.filter(exclude=exclude).tasks) == left
+
+
+def test_one_family_may_be_kept_by_its_name(knowledge):
+    assert knowledge.filter(families="knn").families == ["knn"]
+    with pytest.raises(InvalidInputError, match=r"Unknown families \['kn'\]; known are"):
+        knowledge.filter(families="kn")
 
 
 def test_tasks_are_left_out_by_fingerprint_of_a_part(knowledge, tables):
@@ -127,6 +142,19 @@ def test_merging_gives_the_parts_back_together(knowledge):
 
     assert sum(map(len, merged.tables.values())) == 4
     assert merged.merge(two).tables["svm"].shape == merged.tables["svm"].shape
+
+
+@pytest.mark.parametrize("described", [False, True])
+def test_merging_with_nothing_changes_nothing(knowledge, described):
+    known = knowledge
+    if not described:
+        known = Knowledge.from_evaluations(knowledge.to_evaluations()[0], None)
+
+    for merged in (known.merge(Knowledge()), Knowledge().merge(known)):
+        assert merged.spaces == known.spaces and list(merged.tasks) == list(known.tasks)
+        pd.testing.assert_frame_equal(
+            merged.metafeatures, known.metafeatures, check_column_type=False
+        )
 
 
 def test_merging_joins_metafeatures_and_spaces():
@@ -170,6 +198,33 @@ def test_what_is_exported_makes_the_same_knowledge(knowledge):
 
     assert again.spaces == knowledge.spaces
     assert again.tables["svm"]["hp_C"].tolist() == knowledge.tables["svm"]["hp_C"].tolist()
+
+
+def test_whole_numbers_stay_whole_beside_a_family_without_them():
+    rows = pd.DataFrame({"task": "a", "hp_k": [1, 4, 9, 20], "family": "knn", "score": 0.5})
+    others = pd.DataFrame({"task": "a", "hp_C": [0.1, 2.5], "family": "svm", "score": 0.5})
+    knowledge = Knowledge.from_evaluations(pd.concat([rows, others]), None)
+
+    again = Knowledge.from_evaluations(*knowledge.to_evaluations())
+
+    for known in (knowledge, again):
+        assert known.tables["knn"]["hp_k"].tolist() == [1, 4, 9, 20]
+        assert known.spaces["knn"] == {"k": IntDistribution(1, 20, log=True)}
+        assert known.spaces["svm"] == {"C": FloatDistribution(0.1, 2.5)}
+        search = SurrogateProposer(known, "knn").start()
+        assert all(type(search.ask()["k"]) is int for _ in range(8))
+
+
+def test_what_ships_is_exported_with_the_types_of_its_hyperparameters():
+    known = Knowledge.default().filter(families=["knn", "lightgbm", "random_forest"])
+
+    again = Knowledge.from_evaluations(*known.to_evaluations())
+
+    kinds = [
+        {family: {name: type(d) for name, d in space.items()} for family, space in spaces.items()}
+        for spaces in (known.spaces, again.spaces)
+    ]
+    assert kinds[0] == kinds[1]
 
 
 def make_study(objective, n_trials=5, **options):
@@ -329,6 +384,52 @@ def test_a_study_that_has_only_the_name_of_a_family_of_ours_keeps_its_space(tabl
     assert knowledge.spaces["svm"] == {"svc__C": FloatDistribution(1, 2)}
 
 
+def test_categories_that_are_whole_numbers_stay_apart_where_some_trials_lack_them(tables):
+    def objective(trial):
+        if trial.suggest_categorical("kernel", ["rbf", "poly"]) == "poly":
+            return float(trial.suggest_categorical("degree", [2, 3, 5]))
+        return 0.0
+
+    study = make_study(objective, 20, direction="maximize")
+    knowledge = Knowledge()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        knowledge.add_study(study, tables[0], tables[0]["a"] > 0.5, family="machine")
+
+    search = PortfolioProposer(knowledge, "machine").start()
+    asked = [search.ask() for _ in range(4)]
+
+    assert [config.get("degree") for config in asked] == [5, 3, 2, None]
+    assert {type(config["degree"]) for config in asked[:3]} == {int}
+
+
+def test_what_is_never_known_beside_a_category_is_not_filled_in_foreign_families(tables):
+    rows = [
+        {"hp_C": 1.0, "hp_kernel": "rbf", "hp_gamma": 0.1},
+        {"hp_C": 2.0, "hp_kernel": "rbf", "hp_gamma": 0.2},
+        {"hp_C": 3.0, "hp_kernel": "poly", "hp_degree": 3, "hp_gamma": 0.2},
+    ]
+    evaluations = pd.DataFrame(rows).assign(task="a", family="machine", score=[0.1, 0.2, 0.3])
+    knowledge = Knowledge.from_evaluations(evaluations, None)
+
+    with pytest.warns(SpaceWarning) as caught:
+        knowledge.add_study(_study(({"C": 2.0}, 0.9)), *_given(tables[0]), family="machine")
+
+    added = knowledge.tables["machine"].query("task == 'one'")
+    assert added["hp_kernel"].tolist() == ["rbf"] and added["hp_gamma"].tolist() == [0.2]
+    assert added["hp_degree"].isna().all()
+    assert not any("degree" in str(warning.message) for warning in caught)
+
+
+def test_a_study_of_other_names_than_those_known_is_refused(tables):
+    known = Knowledge.from_evaluations(_scores("q", hp_C=[0.5, 1.5], score=[1.0, 2.0]), None)
+
+    with pytest.raises(InvalidInputError, match="tunes svc__C, and of 'm' C are known"):
+        known.add_study(_study(({"svc__C": 1.0}, 0.9)), *_given(tables[0]), family="m")
+
+    assert list(known.tasks) == ["q"]
+
+
 def test_studies_without_a_score_are_refused(tables):
     X, y = tables[0], tables[0]["a"] > 0.5
     with pytest.raises(InvalidInputError, match="has no complete trial"):
@@ -362,8 +463,41 @@ def test_bad_meta_features_and_spaces_are_told(knowledge):
         Knowledge.from_evaluations(evaluations, metafeatures.set_axis(["x", "y"]))
     with pytest.raises(InvalidInputError, match="must be numeric"):
         Knowledge.from_evaluations(evaluations, metafeatures.assign(name="text"))
+    with pytest.raises(InvalidInputError, match=r"column 'task'.*metafeatures.set_index\('task'\)"):
+        Knowledge.from_evaluations(evaluations, metafeatures.reset_index().set_axis([31, 37]))
+    with pytest.raises(InvalidInputError, match="Some metafeatures are of no task"):
+        Knowledge.from_evaluations(evaluations, metafeatures.set_axis([np.nan, "two"]))
+    with pytest.raises(InvalidInputError, match="families svn, of which there are no evaluations"):
+        Knowledge.from_evaluations(evaluations, None, {"svn": knowledge.spaces["svm"]})
     with pytest.raises(InvalidInputError, match="The space lacks"):
         Knowledge.from_evaluations(evaluations, None, {"C": FloatDistribution(0, 1)})
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        (["one"], r"tasks must be a dict .* got \['one'\]"),
+        ({"one": "credit"}, "tasks must be a dict"),
+        ({"zz": {"openml_id": 1}}, r"\(one, two\) is among tasks \(zz\)"),
+    ],
+)
+def test_a_bad_provenance_of_tasks_is_told(knowledge, tasks, message):
+    with pytest.raises(InvalidInputError, match=message):
+        Knowledge.from_evaluations(*knowledge.to_evaluations(), tasks=tasks)
+
+
+def test_a_provenance_that_json_does_not_hold_is_told(tmp_path):
+    rows = _scores(["a"], hp_d=[1], score=[0.1])
+    for provenance in ({np.int64(3): "three"}, {"all": {(1, 2): 3}}):
+        known = Knowledge.from_evaluations(rows, None, provenance=provenance)
+        with pytest.raises(InvalidInputError, match="Provenance must be what JSON holds"):
+            known.save(tmp_path)
+
+
+def test_infinity_may_be_the_name_of_a_task():
+    knowledge = Knowledge.from_evaluations(_scores([np.inf, 1.0], hp_d=1, score=0.5), None)
+
+    assert list(knowledge.tasks) == ["inf", "1"]
 
 
 def test_tasks_may_be_named_by_numbers():

@@ -165,6 +165,7 @@ def test_settings_are_checked_at_fit(setting):
         ({"a": ["x", None, "y"] * 3}, list("abcdefghi")),
         ({"a": [5e-324, 0, 1] * 3}, [5e-324, 0, 1e-320] * 3),
         ({"a": list("abcdefghi")}, [3.0] * 9),
+        ({"a": range(300)}, [row % 200 for row in range(300)]),
     ],
 )
 def test_degenerate_tables_give_numbers_or_nan(X, y):

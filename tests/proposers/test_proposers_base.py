@@ -170,6 +170,58 @@ def test_bad_input_is_told_with_what_is_accepted(knowledge, proposer, candidates
         proposer.start().tell({"C": 1.0}, "good")
 
 
+@pytest.mark.parametrize("make", PROPOSERS)
+@pytest.mark.parametrize("n_tasks", [3, 30])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n_rows": 3.0}, "None of the meta-features given .n_rows. is known"),
+        ({"size": "large"}, "must be numbers or NaN by name"),
+        ("large", "must be numbers or NaN by name"),
+        ([1.0, 2.0], "Got 2 meta-features without names, the knowledge has 3"),
+        (pd.DataFrame({"noise": [1.0], "size": 0.0}), r"got a DataFrame.*frame.loc\[name\]"),
+    ],
+    ids=str,
+)
+def test_wrong_meta_features_are_told(make, n_tasks, wrong, message, make_evaluations):
+    knowledge = Knowledge.from_evaluations(*make_evaluations(n_tasks=n_tasks, n_configs=4))
+
+    with pytest.raises(InvalidInputError, match=message):
+        make(knowledge, "svm").start(wrong)
+
+
+def test_meta_features_are_fine_where_none_are_known(make_evaluations):
+    table, _ = make_evaluations(n_tasks=3)
+
+    search = SurrogateProposer(Knowledge.from_evaluations(table, None), "svm").start({"a": 1.0})
+
+    assert np.isnan(search.ood_score)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinite_values_are_refused(proposer, candidates, value):
+    with pytest.raises(InvalidInputError, match="C=-?inf is no value.*must be finite"):
+        proposer.start(candidates=candidates.assign(C=value))
+    with pytest.raises(InvalidInputError, match="C=-?inf is no value"):
+        proposer.start().tell({"C": value, "kernel": "linear"}, 0.5)
+
+
+def test_candidates_of_which_nothing_is_known_are_refused(proposer, candidates):
+    with pytest.raises(InvalidInputError, match="columns .svc__C. is known. Known are C, kernel"):
+        proposer.start(candidates=candidates[["C"]].add_prefix("svc__"))
+
+
+def test_costs_of_failures_alone_are_no_costs(make_evaluations):
+    table, _ = make_evaluations(n_tasks=4)
+    table["cost_s"] = np.where(table["task"] == "t0", 1.0, np.nan)
+    table.loc[table["task"] == "t0", "score"] = np.nan
+    knowledge = Knowledge.from_evaluations(table, None)
+
+    search = SurrogateProposer(knowledge, "svm", cost_exponent=1.0).start()
+
+    assert search.forecast(search.ask()).cost_s is None
+
+
 def test_what_runs_elsewhere_is_not_asked_until_it_is_dropped_again(proposer, candidates):
     search = proposer.start(None, candidates=candidates)
     rest = candidates.to_dict("records")[1:]

@@ -51,6 +51,23 @@ def test_told_scores_lead_beyond_the_portfolio(knowledge, surrogate):
     assert learned < 0.5 * static
 
 
+@pytest.mark.parametrize("in_other_units", [lambda s: 100 * s, lambda s: 300 * s - 1e3])
+def test_scores_in_other_units_than_the_knowledge_teach_too(make_evaluations, in_other_units):
+    table, metafeatures = make_evaluations()
+    table["score"] -= 3 * table["task"].str[1:].astype(int) % 7  # all tasks in one unit
+    proposer = SurrogateProposer(Knowledge.from_evaluations(table, metafeatures), "svm")
+    left = []
+    for size in np.linspace(-1.4, 1.4, 9):
+        search, scores = proposer.start(None), []
+        for _ in range(8):
+            config = search.ask()
+            scores.append(score_of(size, config["C"], config["kernel"]))
+            search.tell(config, in_other_units(scores[-1]))
+        left.append(0.9 - max(scores))
+
+    assert np.mean(left) < 0.003
+
+
 def test_the_continuous_space_holds_better_points_than_the_stored_ones(knowledge, surrogate):
     stored = surrogate.table.configs["C"]
     size = 0.77

@@ -13,11 +13,12 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState
 from search.conftest import N_OTHERS, merit_of
 from threadpoolctl import threadpool_limits
 
-from autometa import Knowledge, MetaSampler
+from autometa import Knowledge, MetaSampler, suggest
 from autometa.exceptions import ArtefactError, InvalidInputError, UnknownSpaceWarning
 from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
 from autometa.search import _replay
@@ -206,6 +207,70 @@ def test_parallel_trials_get_different_proposals_also_from_another_worker(make_s
     for number, trial in enumerate(asked):
         workers[1 - number % 2].tell(trial.number, objective(trial))
     assert set(origins(workers[0])) == {"surrogate"}
+
+
+@pytest.fixture(scope="module")
+def grid():
+    """Knowledge of which what a study leaves alone, the kernel, makes little difference."""
+    kernels, values = np.meshgrid(["a", "b", "c", "d"], [0.1, 1.0, 10.0, 100.0])
+    configs = pd.DataFrame({"hp_kernel": kernels.ravel(), "hp_C": values.ravel()})
+    score = merit_of(1.0, configs["hp_C"], "rbf") - 0.001 * (configs["hp_kernel"] == "d")
+    tables = [configs.assign(task=f"t{task}", family="m", score=score) for task in range(6)]
+    return Knowledge.from_evaluations(pd.concat(tables), None)
+
+
+@pytest.mark.parametrize("in_one_go", [False, True])
+def test_parallel_trials_differ_in_what_a_study_tunes_where_that_is_a_part(grid, in_one_go):
+    sampler = MetaSampler(family="m", knowledge=grid, seed=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    asked = [study.ask() for _ in range(5)] if in_one_go else (study.ask() for _ in range(5))
+
+    values = [trial.suggest_float("C", 1e-2, 1e2, log=True) for trial in asked]
+
+    assert len({f"{value:.9g}" for value in values}) == 5
+
+
+def test_threads_differ_in_what_a_study_tunes_where_that_is_a_part(grid):
+    sampler = MetaSampler(family="m", knowledge=grid, seed=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    together = threading.Barrier(3)
+
+    def wait(trial):
+        C = trial.suggest_float("C", 1e-2, 1e2, log=True)
+        together.wait(timeout=60)
+        return C
+
+    study.optimize(wait, n_trials=3, n_jobs=3)
+
+    assert len({f"{trial.params['C']:.9g}" for trial in study.trials}) == 3
+
+
+def test_a_space_of_ones_own_counts_from_the_first_trial_on(make_sampler, knowledge):
+    space = {"kernel": CategoricalDistribution(["linear", "rbf"])}
+    knowing, learning = (
+        optuna.create_study(direction="maximize", sampler=make_sampler(space=given))
+        for given in (space, None)
+    )
+    for study in (knowing, learning):
+        study.optimize(lambda trial: float(trial._suggest("kernel", space["kernel"]) == "rbf"), 1)
+
+    wanted = suggest(
+        family="svm", metafeatures={"size": 1.0}, knowledge=knowledge, space=space, n=1
+    )[0]
+    found = [
+        study.trials[0].user_attrs["autometa:predicted_score"] for study in (knowing, learning)
+    ]
+    assert found[0] == wanted.predicted_score != found[1]
+    assert knowing.trials[0].system_attrs[_replay.CONFIG]["C"] == wanted.config["C"]
+
+
+def test_a_space_that_nobody_knows_is_refused(make_sampler):
+    with pytest.raises(InvalidInputError, match="nothing is known of 'c'. Known are C,"):
+        make_sampler(space={"c": FloatDistribution(0, 1)})
+    with pytest.warns(UnknownSpaceWarning, match="nothing is known of 'c'"):
+        make_sampler(space={"c": FloatDistribution(0, 1), "C": FloatDistribution(1, 2)})
+    with pytest.raises(InvalidInputError, match="must be an optuna distribution"):
+        make_sampler(space={"C": (0, 1)})
 
 
 WORKER = """

@@ -10,7 +10,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from search.conftest import N_OTHERS, merit_of
 
 from autometa import Knowledge, suggest, warm_start
-from autometa.exceptions import InvalidInputError, OtherKindWarning, UnknownSpaceWarning
+from autometa.exceptions import (
+    InvalidInputError,
+    OtherKindWarning,
+    UnknownMetafeaturesWarning,
+    UnknownSpaceWarning,
+)
 from autometa.proposers import PortfolioProposer
 
 FAR = {"size": 90.0, "noise": -50.0, **{f"other_{j}": 1e3 for j in range(N_OTHERS)}}
@@ -129,6 +134,19 @@ def test_proposals_fit_the_ranges_that_a_study_has_shown(given):
     assert all(trial.params["C"] <= 0.5 for trial in study.trials)
 
 
+def test_a_new_study_of_a_part_tries_nothing_twice(given):
+    space, study = {"C": FloatDistribution(0.01, 100)}, optuna.create_study()
+
+    enqueued = warm_start(study, metafeatures={"size": 1.0}, n=6, space=space, **given)
+    study.optimize(lambda trial: trial.suggest_float("C", 0.01, 100), n_trials=6)
+
+    assert len(enqueued) == 6
+    assert len({f"{trial.params['C']:.9g}" for trial in study.trials}) == 6
+    assert [trial.system_attrs["fixed_params"] for trial in study.trials] == [
+        {"C": proposal.config["C"]} for proposal in enqueued
+    ]
+
+
 def test_ten_proposals_take_less_than_50_ms(given):
     seconds = []
     for _ in range(5):
@@ -151,6 +169,8 @@ def test_bad_input_is_told(given, knowledge):
         suggest(space={"C": 3}, **given)
     with pytest.raises(InvalidInputError, match="ships with autometa holds no evaluations of"):
         suggest(family="no such family")
+    with pytest.raises(InvalidInputError, match=r"got ndarray. Give it first: warm_start\(study"):
+        warm_start(np.zeros((4, 1)), [0, 1] * 2, **given)
     several = optuna.create_study(directions=["minimize"] * 2)
     with pytest.raises(InvalidInputError, match="2 objectives"):
         warm_start(several, **given)
@@ -191,14 +211,52 @@ def test_names_that_nobody_knows_are_told(given):
         suggest(space={"c": FloatDistribution(1, 2), "C": FloatDistribution(1, 2)}, **given)
 
 
+@pytest.mark.parametrize(
+    ("described", "first"),
+    [
+        ({"n_classes": 2}, 1),
+        ({"n_classes": np.nan, "target_distinct_share": 0.9}, 9),
+        ({"n_classes": np.nan}, 5),
+        ({"n_classes": pd.NA}, 5),
+        ({"n_classes": 0}, 5),
+    ],
+)
+def test_meta_features_tell_the_kind_of_a_target_where_they_know_it(described, first):
+    rows = [
+        {"task": kind, "family": "m", "hp_k": k, "score": score}
+        for kind, scores in {"binary": (1.0, 0.9, 0.0), "regression": (0.0, 0.9, 1.0)}.items()
+        for k, score in zip((1, 5, 9), scores, strict=True)
+    ]
+    names = pd.DataFrame(
+        {"n_classes": [2, np.nan], "target_distinct_share": [np.nan, 1]},
+        index=["binary", "regression"],
+    )
+    tasks = {kind: {"kind": kind} for kind in names.index}
+    knowledge = Knowledge.from_evaluations(pd.DataFrame(rows), names, tasks=tasks)
+
+    [proposal] = suggest(family="m", metafeatures=described, knowledge=knowledge, n=1)
+
+    assert proposal.config == {"k": first}
+
+
+def test_meta_features_of_other_names_than_ours_do_without_those_of_the_table(given, rng):
+    X, y = rng.normal(size=(40, 2)), [0, 1] * 20
+
+    with pytest.warns(UnknownMetafeaturesWarning, match=r"other names .size, noise, .*all known"):
+        proposals = suggest(X, y, n=2, **given)
+
+    assert [p.config for p in proposals] == [p.config for p in suggest(n=2, **given)]
+
+
 def test_knowledge_of_the_other_kind_is_warned_of():
     rows = pd.DataFrame({"task": ["a", "b"], "family": "m", "hp_k": [1, 9], "score": [0.0, 1.0]})
     tasks = {name: {"kind": "regression"} for name in "ab"}
     knowledge = Knowledge.from_evaluations(rows, None, tasks=tasks)
     X, ratings = np.arange(40.0)[:, None], np.arange(40) % 2
 
-    with pytest.warns(OtherKindWarning, match="only tasks with targets of numbers"):
-        suggest(X, ratings, family="m", knowledge=knowledge)
+    for _ in range(2):
+        with pytest.warns(OtherKindWarning, match="only tasks with targets of numbers"):
+            suggest(X, ratings, family="m", knowledge=knowledge)
     suggest(X, ratings, family="m", knowledge=knowledge, kind="regression")
     with pytest.raises(InvalidInputError, match="kind must be one of .*got 'numbers'"):
         suggest(X, ratings, family="m", knowledge=knowledge, kind="numbers")
