@@ -36,10 +36,10 @@ def save_checkpoint(folder, tensors, progress):
             {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()},
             partial / TENSORS,
         )
-        with open(partial / PROGRESS, "w") as file:
-            json.dump(progress, file)
-            file.flush()
-            os.fsync(file.fileno())
+        (partial / PROGRESS).write_text(json.dumps(progress))
+        for name in (TENSORS, PROGRESS):
+            with open(partial / name, "rb") as file:
+                os.fsync(file.fileno())
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
     except (OSError, SafetensorError) as error:
