@@ -36,7 +36,8 @@ def save_checkpoint(folder, tensors, progress):
             {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()},
             partial / TENSORS,
         )
-        (partial / PROGRESS).write_text(json.dumps(progress))
+        with open(partial / PROGRESS, "w") as file:
+            json.dump(progress, file)
         for name in (TENSORS, PROGRESS):
             with open(partial / name, "rb") as file:
                 os.fsync(file.fileno())
