@@ -62,7 +62,8 @@ WARM_GRID = [
 ]
 #: Tables for tuning: cheap ones.
 MAX_TUNING_ROWS, MAX_TUNING_COLUMNS = 500, 40
-KEY = ("split", "task", "seed", "start", "config", "knowledge")
+#: ``step_size`` is that of the first trial where the configuration leaves it to that.
+KEY = ("split", "task", "seed", "start", "config", "knowledge", "step_size")
 
 
 def cold_start(start, seed, ridge=CLOSED_FORM_RIDGE):
@@ -110,12 +111,12 @@ def follow(task, X_test, y_test, configs, initialisation, *, seed, steps, may_st
     return curves
 
 
-def _resolve(config, task):
-    """Put in the step size of the estimator's first trial, which depends on the table's size."""
+def _first_step_size(config, halves):
+    """The step size of the estimator's first trial, where the configuration is left to that."""
     if config["step_size"] != "first trial's":
-        return config
-    first = first_config(len(task.y), is_regression=task.is_regression)
-    return {**config, "step_size": first["step_size"]}
+        return None
+    is_regression = halves.n_classes is None
+    return first_config(len(halves.y_train), is_regression=is_regression)["step_size"]
 
 
 def _is_stale(curve):
@@ -169,14 +170,16 @@ def run_starts(
                     "start": start,
                     "knowledge": checksum if is_warm else None,
                 }
-                held = [file.find(**common, config=c) for c in configs]
+                if any(config["step_size"] == "first trial's" for config in configs):
+                    halves = halves or halve(task, seed=seed, max_rows=MAX_ROWS)
+                step_sizes = [_first_step_size(config, halves) for config in configs]
                 n_steps = n_warm_steps if is_warm else 0
-                configs = [
-                    config
-                    for config, row in zip(configs, held, strict=True)
-                    if row is None or row["steps"][-1] < n_steps
-                ]
-                if not configs:
+                missing = []
+                for config, step_size in zip(configs, step_sizes, strict=True):
+                    row = file.find(**common, config=config, step_size=step_size)
+                    if row is None or row["steps"][-1] < n_steps:
+                        missing.append((config, step_size))
+                if not missing:
                     continue
                 if not may_go_on():
                     return
@@ -185,19 +188,20 @@ def run_starts(
                 begin = time.process_time()
                 curves = follow(
                     *encoded,
-                    [_resolve(config, encoded[0]) for config in configs],
+                    [c if size is None else {**c, "step_size": size} for c, size in missing],
                     knowledge if is_warm else cold_start(start, seed),
                     seed=seed,
                     steps=[s for s in TEST_STEPS if s <= (n_warm_steps if is_warm else MAX_STEPS)],
                     may_stop=not is_warm,
                 )
-                seconds = (time.process_time() - begin) / len(configs)
-                for config, curve in zip(configs, curves, strict=True):
+                seconds = (time.process_time() - begin) / len(missing)
+                for (config, step_size), curve in zip(missing, curves, strict=True):
                     file.add(
                         {
                             **common,
                             "kind": task.kind,
                             "config": config,
+                            "step_size": step_size,
                             "steps": list(curve),
                             "losses": [round(loss, 6) for loss in curve.values()],
                             "n_train": len(encoded[0].y),
@@ -230,7 +234,9 @@ def compare(rows, *, checksum, settings=None, n_warm_steps=WARM_STEPS):
     -------
     DataFrame
         Per task: kind, number of seeds, steps of each cold start (median over seeds), the
-        better one's, the ratio to the warm start's, and whether it never arrived.
+        better one's, the ratio to the warm start's, and whether it never arrived; the number of
+        runs, a seed each, in which no cold start arrived, and of those among them in which one
+        had been ended before the last step.
     """
     settings = settings or SETTINGS
     warm, cold, strict = {}, {start: {} for start in COLD}, {}
@@ -261,14 +267,19 @@ def compare(rows, *, checksum, settings=None, n_warm_steps=WARM_STEPS):
                 },
                 **{f"{start}_best": min(cold[start][key]["losses"]) for start in COLD},
                 STRICT: steps_to(strict[key], warm[key]) if key in strict else np.nan,
+                "last_step": min(cold[start][key]["steps"][-1] for start in COLD),
             }
             for key in complete
         ]
     )
     if table.empty:
         return table
+    has_never = (table[list(COLD)] >= MAX_STEPS).all(axis=1)
+    was_ended = has_never & (table.pop("last_step") < MAX_STEPS)
     per_task = table.groupby("task").median(numeric_only=True).drop(columns="seed")
     per_task["n_seeds"] = table.groupby("task").size()
+    per_task["n_never"] = has_never.groupby(table["task"]).sum()
+    per_task["n_ended"] = was_ended.groupby(table["task"]).sum()
     per_task["kind"] = [kinds[name] for name in per_task.index]
     per_task["cold_steps"] = per_task[list(COLD)].min(axis=1)
     per_task["at_least"] = per_task[[f"{start}_at_least" for start in COLD]].min(axis=1)
@@ -278,7 +289,11 @@ def compare(rows, *, checksum, settings=None, n_warm_steps=WARM_STEPS):
 
 
 def summarise(per_task, n_warm_steps=WARM_STEPS):
-    """Medians over tasks, for all tasks and by kind; a dictionary of dictionaries."""
+    """Medians over tasks, for all tasks and by kind; a dictionary of dictionaries.
+
+    ``never`` is the share of tasks, ``never_in_runs`` that of runs in which no cold start arrived
+    within the steps that it took; of these, ``ended_of_never`` were ended by :data:`PATIENCE`.
+    """
     figures = {}
     kinds = per_task["kind"].where(per_task["kind"] == "regression", "classification")
     groups = {"all": per_task, **dict(list(per_task.groupby(kinds)))}
@@ -289,6 +304,8 @@ def summarise(per_task, n_warm_steps=WARM_STEPS):
             "median_ratio": float(part["ratio"].median()),
             "median_ratio_at_least": float(part["at_least"].median() / n_warm_steps),
             "never": float(part["is_never"].mean()),
+            "never_in_runs": float(part["n_never"].sum() / part["n_seeds"].sum()),
+            "ended_of_never": float(part["n_ended"].sum() / max(1, part["n_never"].sum())),
             **{f"median_ratio_{s}": float(part[s].median() / n_warm_steps) for s in COLD},
             **{f"never_{s}": float((part[s] >= MAX_STEPS).mean()) for s in COLD},
             **_with_strict(part.dropna(subset=STRICT), n_warm_steps),

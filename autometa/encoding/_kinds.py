@@ -201,18 +201,36 @@ def _parse_dates(values):
     return dates
 
 
-def _check_unread(name, before, column, is_unread):
-    """Refuse a column that holds other values than at fit; of single cells, warn.
+def find_unread(column, name, plan):
+    """Tell which cells cannot be read as what their column held at fit; refuse a column of such.
 
-    A cell counts as missing where it stands alone or among others that read, so that what is
-    predicted for a row does not depend on the rows beside it.
+    Returns
+    -------
+    ndarray of bool of shape (n_rows,) or None
+        None where all can.
+    """
+    found = []
+
+    def check(name, before, column, is_unread):
+        _check_unread(name, before, column, is_unread, fewest=FEWEST_READ)
+        found.append(is_unread)
+
+    if isinstance(plan, (Numbers, Dates)) and _kind_of_dtype(column.dtype) == "object":
+        plan.read(column, name, check)
+    return found[0] if found and found[0].any() else None
+
+
+def _check_unread(name, before, column, is_unread, fewest=2):
+    """Refuse a column whose cells are so many different ones, none of which reads; else warn.
+
+    Those cells count as missing, also where no other is there.
     """
     wrong = column[is_unread]
     wrong = wrong[[not _is_missing_word(value) for value in wrong]]
     if wrong.empty:
         return
     texts = list(dict.fromkeys(map(repr, wrong.tolist())))
-    if len(wrong) == column.notna().sum() and len(texts) > 1:
+    if len(wrong) == column.notna().sum() and len(texts) >= fewest:
         raise _mismatch(name, before, wrong)
     warnings.warn(
         f"Column {name!r} holds {before}, and {len(wrong)} of its cells cannot be read, such as "
@@ -231,10 +249,11 @@ def _mismatch(name, before, column, is_wrong=None):
     )
 
 
-def as_numbers(column, name, before="numbers"):
+def as_numbers(column, name, before="numbers", check=_check_unread):
     """Read a column as float64 of shape (n_rows,), NaN where missing.
 
-    ``before`` says what the column held at fit, for the message where it cannot be read.
+    ``before`` says what the column held at fit, for the message where it cannot be read;
+    ``check`` is told which cells cannot.
     """
     kind = _kind_of_dtype(column.dtype)
     if kind == "number" and isinstance(column.dtype, np.dtype) and column.dtype.kind != "m":
@@ -258,11 +277,11 @@ def as_numbers(column, name, before="numbers"):
     else:
         present = _parse_numbers(present)
     numbers[is_present] = present
-    _check_unread(name, before, column, is_present & np.isnan(numbers))
+    check(name, before, column, is_present & np.isnan(numbers))
     return numbers
 
 
-def as_dates(column, name, format=None):
+def as_dates(column, name, format=None, check=_check_unread):
     """Read a column as datetime64[us] of shape (n_rows,) in UTC, NaT where missing.
 
     ``format`` is that of text which is not ISO 8601; text that is reads as well.
@@ -288,7 +307,7 @@ def as_dates(column, name, format=None):
         dates[is_left] = _parse_iso_dates(values[is_left])
     if format is not None and (is_left := is_left & np.isnat(dates)).any():
         dates[is_left] = _parse_format(values[is_left], format)
-    _check_unread(name, "dates", column, is_present & np.isnat(dates))
+    check(name, "dates", column, is_present & np.isnat(dates))
     return dates
 
 
@@ -350,10 +369,13 @@ class Numbers:
     def names(self, name):
         return [name]
 
-    def expand(self, column, name):
+    def read(self, column, name, check=_check_unread):
         if self.kind == "boolean" and _kind_of_dtype(column.dtype) == "object":
             column = column.map(_read_boolean, na_action="ignore")
-        numbers = as_numbers(column, name, f"{self.kind}s")
+        return as_numbers(column, name, f"{self.kind}s", check)
+
+    def expand(self, column, name):
+        numbers = self.read(column, name)
         if self.kind == "boolean":
             is_wrong = ~(np.isnan(numbers) | (numbers == 0) | (numbers == 1))
             if is_wrong.any():
@@ -371,7 +393,7 @@ class Dates:
 
     @classmethod
     def fit(cls, dates, format=None):
-        table = cls(DATE_PARTS).read(dates)
+        table = cls(DATE_PARTS).split(dates)
         table = table[~np.isnan(table[:, 0])]
         varies = (table != table[:1]).any(axis=0)
         varying = (p for p, v in zip(DATE_PARTS[1:], varies[1:], strict=True) if v)
@@ -380,7 +402,10 @@ class Dates:
     def names(self, name):
         return [f"{name}.{part}" for part in self.parts]
 
-    def read(self, dates):
+    def read(self, column, name, check=_check_unread):
+        return as_dates(column, name, self.format, check)
+
+    def split(self, dates):
         index = pd.DatetimeIndex(dates)
         out = np.empty((len(dates), len(self.parts)))
         for j, part in enumerate(self.parts):
@@ -392,7 +417,7 @@ class Dates:
         return out
 
     def expand(self, column, name):
-        return self.read(as_dates(column, name, self.format))
+        return self.split(self.read(column, name))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -154,6 +154,42 @@ class TableEncoder(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             self.column_sources_ = np.zeros(1, dtype=np.int64)
         self.n_columns_ = len(self.column_sources_)
 
+    def blank_unread(self, X):
+        """Leave out the cells that cannot be read as what their column held at `fit`.
+
+        For a table that is encoded in parts: what is refused is decided on the whole.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_features)
+
+        Raises
+        ------
+        ColumnMismatchError
+            Where a column has ten or more different values, none of which can be read.
+
+        Warns
+        -----
+        UnreadableCellsWarning
+            Where cells of a column are left out.
+
+        Examples
+        --------
+        >>> encoder = TableEncoder().fit(pd.DataFrame({"size": ["1.5", "2"]}))
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     encoder.blank_unread(pd.DataFrame({"size": ["3", "O.5"]}))["size"].tolist()
+        ['3', None]
+        """
+        check_is_fitted(self)
+        frame = self._check_frame(X).copy(deep=False)
+        for place, (name, plan) in enumerate(zip(self._names(), self._plans, strict=True)):
+            is_unread = _kinds.find_unread(frame.iloc[:, place], name, plan)
+            if is_unread is not None:
+                cells = frame.iloc[:, place].to_numpy(dtype=object, copy=True)
+                cells[is_unread] = None
+                frame.isetitem(place, pd.Series(cells, index=frame.index, dtype=object))
+        return frame
+
     def expand(self, X):
         """Give the columns as plain numbers, before they are scaled.
 

@@ -35,7 +35,12 @@ from autometa.estimators._knowledge import (
 )
 from autometa.estimators._leaderboard import leaderboard
 from autometa.estimators._members import Members
-from autometa.estimators._options import check_metric, check_options, find_families
+from autometa.estimators._options import (
+    check_metric,
+    check_options,
+    check_stored_metric,
+    find_families,
+)
 from autometa.estimators._several_targets import fit_targets, leaderboard_of_targets
 from autometa.estimators._study import quiet_optuna
 from autometa.estimators._threads import blas_threads, count_threads, torch_threads
@@ -96,6 +101,7 @@ class AutoMetaEstimator(BaseEstimator):
         with self._all_or_nothing():
             deadline = Deadline(self.time_limit)
             check_options(self)
+            check_stored_metric(self.metric, self.storage)
             memory = Memory(self.memory_limit)
             metric = find_metric(self.metric, is_regression=self._kind == "regression")
             given = check_given(X, y, sample_weight, groups, kind=self._kind)
@@ -299,15 +305,15 @@ class AutoMetaEstimator(BaseEstimator):
         if found is None:
             self._warn_of_no_score(families, metric)
             return
-        choices = self._choose(found, rows)
+        choices = self._choose(found, task, rows)
         members = [(one.candidate, one.weight) for one in choices if one.candidate.trial >= 0]
-        self._weights_ = {one.candidate.trial: one.weight for one in choices}
         try:
             self._model_ = self._keep(choices, found, task, initialisation, pace, seed)
         except KeyboardInterrupt:
             self.study_.is_interrupted = True
             warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
             return
+        self._weights_ = {one.candidate.trial: one.weight for one in choices}
         if not members:  # the proposed weights alone are fast enough
             return
         best = max((one for one, _ in members), key=lambda one: one.score)
@@ -338,14 +344,15 @@ class AutoMetaEstimator(BaseEstimator):
             stacklevel=6,
         )
 
-    def _choose(self, found, rows):
+    def _choose(self, found, task, rows):
         """Choose what predicts: the ensemble or the best alone, as far as it is fast enough."""
-        from autometa.families.adapted_network import NAME
-        from autometa.search import Candidate, has_failed
+        from autometa.families.adapted_network import NAME, has_chance
+        from autometa.search import Candidate, best_trial, has_failed
 
         members = found.members if self.ensemble else [(found.best, 1.0)]
         choices = [Choice(one, weight) for one, weight in members]
         is_untried = NAME in find_families(self.families) and not found.has_tried(NAME)
+        is_untried &= not found.is_complete and best_trial(self.study_, NAME) is None
         is_untried &= not has_failed(self.study_, NAME)  # what the metric refuses predicts nothing
         if self.ensemble and is_untried:
             proposed = Candidate(NAME, {}, math.nan, np.empty(0), -1, n_steps=0)
@@ -356,7 +363,11 @@ class AutoMetaEstimator(BaseEstimator):
         watch = Stopwatch(rows.X, self._encoder_, self._model_.networks[0][1])
         others = sorted(found.candidates, key=lambda one: -one.score)
         limit_s = self.infer_limit * BATCH_ROWS
-        return choose_within(choices, others, watch, limit_s, N_BAGS)
+
+        def has_bags(one):
+            return one.n_steps != 0 and has_chance(task, one.config)
+
+        return choose_within(choices, others, watch, limit_s, N_BAGS, has_bags)
 
     def _find_proposals(self, families, task, given, deadline):
         """Find out what to try first of each family."""
@@ -407,7 +418,7 @@ class AutoMetaEstimator(BaseEstimator):
 
     def _predict_outputs(self, X):
         """Predict probabilities or numbers in float64, each row's from that row alone."""
-        frame = self._check_frame(X)
+        frame = self._encoder_.blank_unread(self._check_frame(X))
         with torch_threads(self.n_jobs):
             parts = [
                 self._model_.predict(frame.iloc[i : i + ROWS_AT_ONCE], self._encoder_)

@@ -111,11 +111,14 @@ class CanonicalRows:
         ----------
         n_rows : int
         of_each : bool
-            Also keep a row of each value of ``y``.
+            Also keep a row of each value of ``y``; and one of a second group in any case, so that
+            there is something to validate on.
         """
         is_kept = np.arange(len(self.y)) < n_rows
         if of_each:
             is_kept[np.unique(self.y, return_index=True)[1]] = True
+        if self.groups is not None:
+            is_kept[np.sort(np.unique(self.groups, return_index=True)[1])[:2]] = True
         kept = np.flatnonzero(is_kept)
         place = np.where(is_kept, np.cumsum(is_kept) - 1, -1)
         return dataclasses.replace(

@@ -83,7 +83,7 @@ class Stopwatch:
         )
 
 
-def choose_within(choices, others, watch, limit_s, n_bags):
+def choose_within(choices, others, watch, limit_s, n_bags, has_bags=lambda candidate: True):
     """Leave out members, and models of members, until a batch is predicted in time.
 
     Parameters
@@ -96,6 +96,8 @@ def choose_within(choices, others, watch, limit_s, n_bags):
         Seconds for the batch; a little is left over, since members are measured one by one.
     n_bags : int
         Networks that one configuration has at most.
+    has_bags : callable
+        ``has_bags(candidate)``: whether one of the adapted network has more than one.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def choose_within(choices, others, watch, limit_s, n_bags):
         choices.remove(min(choices, key=lambda one: _worth(one, choices, watch)))
     if watch.total_s(choices) > limit_s:
         choices = _find_fast(choices[0], others, watch, limit_s)
-    choices = _add_models(choices, watch, limit_s, n_bags)
+    choices = _add_models(choices, watch, limit_s, lambda one: n_bags if has_bags(one) else 1)
     total = sum(one.weight for one in choices)
     return [replace(one, weight=one.weight / total) for one in choices]
 
@@ -128,10 +130,10 @@ def _find_fast(tried, others, watch, limit_s):
     return [min(tried, key=lambda one: watch.total_s([one]))]
 
 
-def _add_models(choices, watch, limit_s, n_bags):
+def _add_models(choices, watch, limit_s, count_bags):
     """Use more than one model of each, in turn, as far as the time allows."""
     candidates = [one.candidate for one in choices]
-    most = [len(one.models) + len(one.refits) or n_bags for one in candidates]
+    most = [len(one.models) + len(one.refits) or count_bags(one) for one in candidates]
     open_ = set(range(len(choices)))
     while open_:
         at = min(open_, key=lambda i: (choices[i].n_models / most[i], -choices[i].weight))

@@ -84,6 +84,25 @@ def _check_families(families, *, is_regression):
             import_extra(name, name)
 
 
+def check_stored_metric(metric, storage):
+    """Refuse to store a study by a metric whose name others may have too.
+
+    Parameters
+    ----------
+    metric : None, str or callable
+        As given.
+    storage : None, str or optuna storage
+    """
+    function = getattr(metric, "_score_func", metric)  # of a scorer of scikit-learn
+    name = getattr(function, "__qualname__", "")
+    if storage is not None and ("<lambda>" in name or "<locals>" in name):
+        raise InvalidInputError(
+            f"The metric {name!r} cannot be told from others of its name, so a stored study could "
+            "be resumed by another one. Define it with a name of its own at the top of a module, "
+            "or leave storage out."
+        )
+
+
 def check_metric(metric, given):
     """Refuse a metric that cannot score one of the targets, before time is spent on any.
 

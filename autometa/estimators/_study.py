@@ -18,12 +18,12 @@ def quiet_optuna():
 
 
 def trials_to_list(study):
-    """Describe every trial of a study by values that JSON holds."""
+    """Describe every trial of a study by values that JSON holds; what has not ended has failed."""
     from optuna.distributions import distribution_to_json
 
     return [
         {
-            "state": trial.state.name,
+            "state": trial.state.name if trial.state.is_finished() else "FAIL",
             "value": trial.value,
             "params": trial.params,
             "distributions": {
@@ -36,7 +36,6 @@ def trials_to_list(study):
             "end": _to_text(trial.datetime_complete),
         }
         for trial in study.get_trials(deepcopy=False)
-        if trial.state.is_finished()
     ]
 
 
@@ -48,6 +47,7 @@ def trials_from_list(described):
     with quiet_optuna():
         study = optuna.create_study(direction="maximize")
     for number, trial in enumerate(described):
+        start = _from_text(trial["start"]) or datetime.min
         study.add_trial(
             optuna.trial.FrozenTrial(
                 number=number,
@@ -62,8 +62,8 @@ def trials_from_list(described):
                 user_attrs=trial["user_attrs"],
                 system_attrs={},
                 intermediate_values=dict(trial["intermediate_values"]),
-                datetime_start=_from_text(trial["start"]),
-                datetime_complete=_from_text(trial["end"]),
+                datetime_start=start,
+                datetime_complete=_from_text(trial["end"]) or start,
             )
         )
     return study

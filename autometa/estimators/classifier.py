@@ -17,10 +17,13 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     ----------
     time_limit : float, default=60.0
         Seconds for the whole of `fit`, of several targets too; None for no limit. It ends early
-        where nothing is left to gain.
+        where nothing is left to gain. Weights are proposed for each target whatever the limit,
+        which takes a tenth of a second of each, or more on large tables.
     n_trials : int, default=None
-        Configurations to try, for each target; None for as many as fit the time. 0 gives the
-        proposed weights as they are, 1 adapts them by the first proposed configuration.
+        Configurations to try, for each target; None for as many as fit the time and the number of
+        rows. 0 gives the proposed weights as they are, 1 adapts them by the first proposed
+        configuration. Families without hyperparameters have one trial, so that of these alone
+        there may be fewer.
     families : "auto" or list of str or Family, default="auto"
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order

@@ -30,6 +30,8 @@ class OwnClassifier(ClassifierMixin, BaseEstimator):
                 f"predict_proba must give finite numbers >= 0 of shape {shape}, "
                 f"got shape {found.shape} from {self.estimator_}."
             )
+        order = _order(getattr(self.estimator_, "classes_", self.classes_), self.classes_)
+        found = found[:, order]
         sums = found.sum(axis=1, keepdims=True)
         return np.where(sums > 0, found, 1.0)  # a row of zeros: all classes alike
 
@@ -64,6 +66,12 @@ class OwnRegressor(RegressorMixin, BaseEstimator):
                 f"from {self.estimator_}."
             )
         return (found - self.center) / self.scale
+
+
+def _order(given, classes):
+    """Where an estimator has each class; its order is that of the classes unless it says so."""
+    order = np.argsort(given)
+    return order if np.array_equal(np.asarray(given)[order], classes) else slice(None)
 
 
 def fit_weighted(estimator, X, y, weight):

@@ -138,6 +138,11 @@ def step_rows(task):
     return 2 * MAX_STEP_ROWS if has_many_classes else MAX_STEP_ROWS
 
 
+def has_chance(task, config):
+    """Whether chance plays a part in adapting: by dropout, or by the rows that a step draws."""
+    return config["dropout"] > 0 or len(task.y) > step_rows(task)
+
+
 def propose_model(task, initialisation, *, device="cpu"):
     """Propose a model for a task, unadapted.
 
@@ -233,7 +238,7 @@ def adapt_model(
     NetworkModel
     """
     config = {**DEFAULT_CONFIG, **config}
-    if config["dropout"] == 0 and len(task.y) <= step_rows(task):
+    if not has_chance(task, config):
         n_bags = 1
     weights = np.repeat(task.weight[None], n_bags, axis=0)
     if proposed is not None:

@@ -120,6 +120,7 @@ class Initialisation:
                 f"{folder / TENSORS} is corrupted: its checksum differs from the one in "
                 f"{PROVENANCE}. Copy or train it anew."
             )
+        _check_params(found, folder)
         return found
 
     @classmethod
@@ -131,6 +132,17 @@ class Initialisation:
 @cache
 def _load_shipped():
     return Initialisation.load(Path(__file__).parent / "shipped")
+
+
+def _check_params(found, folder):
+    """Refuse an artefact that lacks what its learner reads, or has it in other shapes."""
+    for name, wanted in found.learner.init_params(0).items():
+        if name not in found.params or found.params[name].shape != wanted.shape:
+            what = f"of shape {tuple(found.params[name].shape)}" if name in found.params else "none"
+            raise ArtefactError(
+                f"{folder / TENSORS} does not fit its learner {found.learner_name!r}, which reads "
+                f"{name!r} of shape {tuple(wanted.shape)}: it holds {what}. Train it anew."
+            )
 
 
 def _checksum(content):

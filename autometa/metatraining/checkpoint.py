@@ -38,8 +38,9 @@ def save_checkpoint(folder, tensors, progress):
         )
         with open(partial / PROGRESS, "w") as file:
             json.dump(progress, file)
-            file.flush()
-            os.fsync(file.fileno())
+        for name in (TENSORS, PROGRESS):
+            with open(partial / name, "rb") as file:
+                os.fsync(file.fileno())
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
     except (OSError, SafetensorError) as error:

@@ -13,6 +13,7 @@ _OF_THE_NETWORK = {
     "FamilyProposals": "autometa.search._family_proposals",
     "Pace": "autometa.search._pace",
     "SearchResult": "autometa.search.run",
+    "best_trial": "autometa.search._stored",
     "has_failed": "autometa.search._stored",
     "run_search": "autometa.search.run",
 }
@@ -25,6 +26,7 @@ __all__ = [
     "Proposal",
     "SearchResult",
     "SearchStudy",
+    "best_trial",
     "has_failed",
     "open_study",
     "run_search",

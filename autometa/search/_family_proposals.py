@@ -1,18 +1,27 @@
 """What to try first of a family: what knowledge proposes, or else its library's defaults."""
 
+import contextlib
+
 import numpy as np
 import optuna
 
 from autometa.exceptions import NothingLeftError
-from autometa.families import default_config, find_family, first_config
+from autometa.families import (
+    default_config,
+    drop_inactive,
+    find_family,
+    first_config,
+    read_config,
+)
 from autometa.families.adapted_network import NAME as NETWORK
 from autometa.proposers import PortfolioProposer, SurrogateProposer
 from autometa.search._proposing import as_far_as_known, find_proposer
 from autometa.search._replay import MIN_GAIN, ask
 from autometa.search._stored import read_trial
+from autometa.space import closest_value
 
-#: Proposals of one family; a sampler goes on after them.
-MOST_PROPOSALS = 12
+#: Proposals of one family; a sampler goes on after them. So many in a row may not fit its space.
+MOST_PROPOSALS, MOST_MISFITS = 12, 100
 #: After the first proposal come the library's defaults, after so many a random configuration, so
 #: that it can be told what the proposals brought.
 N_WARM = 3
@@ -67,28 +76,37 @@ class FamilyProposals:
         self.source = family
         self.family, self.proposed = find_family(family).NAME, []
         self._search, self._default_at, self._stored = None, 0, None
+        self._told, self._asked, self._known_names = [], [], set()
         self._space = find_family(family).space(is_regression=is_regression)
         if family == NETWORK:
             self._default = first_config(n_rows, is_regression=is_regression)
         else:
             self._default = default_config(family, is_regression=is_regression)
+        self._filling = self._default
         self._find_knowledge, self._metafeatures = find_knowledge, metafeatures
         self._is_regression = is_regression
-        self._deadline, self._n_rows = deadline, n_rows
+        self._deadline, self._n_rows, self._is_resumed = deadline, n_rows, False
 
     def first(self):
         """The library's defaults, or what stands for them; with the family."""
         return {"family": self.family, **self._default}
 
-    def resume(self, stored=None):
-        """Leave out the defaults, which an earlier search has tried, and begin with its best.
+    def resume(self, stored=None, told=()):
+        """Leave out what an earlier search has tried, and begin with its best.
 
         Parameters
         ----------
         stored : FrozenTrial, default=None
             The best trial of the family.
+        told : sequence of (dict, float)
+            Its configurations, as they were asked for, with their scores.
         """
         self._default, self._stored = None, stored
+        for asked, score in told:
+            known = {name: value for name, value in asked.items() if name in self._space}
+            config = read_config(self.source, known, is_regression=self._is_regression)
+            self._told.append((config, score))
+        self._is_resumed = True
         self.stored_score = -np.inf if stored is None else stored.value
 
     def next(self):
@@ -102,7 +120,7 @@ class FamilyProposals:
         if n_before == self._default_at or self._search is None:
             config, self._default = self._default, None
             attributes = {ORIGIN: "default"}
-        elif n_before == N_WARM + 1:
+        elif n_before == N_WARM + 1 and not self._is_resumed:
             config, attributes = self._draw(), {ORIGIN: "random"}
         else:
             config, attributes = self._ask()
@@ -133,6 +151,8 @@ class FamilyProposals:
             return
         is_short, options = self._is_short, {}
         self._default_at = 0 if self._defaults_come_first else 1
+        if self._is_resumed:
+            self._default_at = -1
         make = PortfolioProposer if is_short else SurrogateProposer
         if self._is_limited and not is_short:
             options["cost_exponent"] = COST_EXPONENT
@@ -141,6 +161,9 @@ class FamilyProposals:
         if not is_short and len(knowledge.metafeatures.columns):
             described = as_far_as_known(self._metafeatures(), knowledge)
         self._search = proposer.start(described)
+        self._known_names = set(proposer.space)
+        for config, score in self._told:
+            self.tell(config, score)
 
     def _draw(self):
         sampler = optuna.samplers.RandomSampler(seed=0)
@@ -152,14 +175,34 @@ class FamilyProposals:
     def _ask(self):
         if len(self.proposed) >= MOST_PROPOSALS or self._search.gain_left() < MIN_GAIN:
             return None, None
-        try:
-            proposal = ask(self._search)
-        except NothingLeftError:
-            return None, None
-        config = {name: v for name, v in proposal.config.items() if name in self._space}
-        return config, proposal.to_attributes()
+        for _ in range(MOST_MISFITS):
+            try:
+                proposal = ask(self._search)
+            except NothingLeftError:
+                break
+            with contextlib.suppress(LookupError):  # a category that this family lacks
+                config = self._fit(proposal.config)
+                self._asked.append((config, proposal.config))
+                return config, proposal.to_attributes()
+        return None, None
+
+    def _fit(self, config):
+        """Bring a configuration into the family's space; what it lacks is by default."""
+        config = {**self._filling, **config}
+        fitted = {
+            name: closest_value(config[name], distribution)
+            for name, distribution in self._space.items()
+            if name in config
+        }
+        return drop_inactive(fitted, find_family(self.source).CONDITIONS)
 
     def tell(self, config, score):
         """Learn from a score; NaN where the configuration failed."""
         if self._search is not None:
-            self._search.tell(config, float(score) if score is not None else np.nan)
+            self._search.tell(self._known(config), float(score) if score is not None else np.nan)
+
+    def _known(self, config):
+        """A configuration as knowledge has it: as it was proposed, or what is known of it."""
+        proposed = (known for fitted, known in self._asked if fitted == config)
+        own = {name: value for name, value in config.items() if name in self._known_names}
+        return next(proposed, own)

@@ -34,7 +34,7 @@ class NetworkTrials:
         As proposed for the first fold, where it is there: what can be tried in hardly any time.
     """
 
-    family = NAME
+    family, has_enough = NAME, False
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class NetworkTrials:
                 predictions = self._first.predict(scorer.X[0])[None, None]
                 group.report([0], 0, scorer.scores(predictions), predictions)
             else:
-                self._evaluate(configs, group)
+                self._evaluate(configs, group.report)
         finally:
             told, candidates = group.tell(self.study)
             self.n_trials += n_asked
@@ -106,7 +106,31 @@ class NetworkTrials:
                 self.library.add(Candidate(NAME, config, score, prediction, number, n_steps))
         return told
 
-    def _evaluate(self, configs, group):
+    def recall(self, stored):
+        """Adapt by a stored trial once more, so that there is what it predicts on the folds.
+
+        Parameters
+        ----------
+        stored : FrozenTrial
+        """
+        config, n_steps = read_trial(stored, self._prefix), stored.user_attrs["autometa:n_steps"]
+        found = []
+
+        def report(indices, step, scores, predictions):
+            self.pace.reported(step)
+            if step == n_steps and np.isfinite(scores[0]):
+                found.append(predictions[0])
+            return np.zeros(len(indices), dtype=bool)
+
+        self.pace.group_starts(len(self.folds.train_weight))
+        self._evaluate([{**config, "n_steps": n_steps}], report)
+        self.pace.group_ended(n_steps)
+        if found:
+            config = {**DEFAULT_CONFIG, **config}
+            score, number = stored.value, stored.number
+            self.library.add(Candidate(NAME, config, score, found[0], number, n_steps))
+
+    def _evaluate(self, configs, report):
         if self._proposed is None:
             weight = self.folds.train_weight
             self._proposed = propose_weights(self.task, weight, first=self._first, **self._common)
@@ -116,7 +140,7 @@ class NetworkTrials:
             configs,
             scorer=self.library.scorer,
             may_go_on=self.pace.may_go_on,
-            report=group.report,
+            report=report,
             proposed=self._proposed,
             **self._common,
         )

@@ -1,5 +1,7 @@
 """What the trials of a study tell: the best of a family, and its hyperparameters."""
 
+import math
+
 from optuna.trial import TrialState
 
 from autometa.families.adapted_network import NAME
@@ -27,6 +29,36 @@ def best_trial(study, family):
         and (family != NAME or "autometa:n_steps" in trial.user_attrs)
     ]
     return max(told, key=lambda trial: trial.value, default=None)
+
+
+def told_scores(study, family, prefix):
+    """What a search has told of a family: its configurations with their scores.
+
+    Parameters
+    ----------
+    study : Study
+    family : str
+    prefix : str
+        In front of the names of its hyperparameters.
+
+    Returns
+    -------
+    list of (dict, float)
+        Of a trial that ended on the first fold, its score there; NaN where one failed, but for
+        those that lacked time.
+    """
+    found = []
+    for trial in study.get_trials(deepcopy=False):
+        config, score = read_trial(trial, prefix), trial.value
+        if trial.user_attrs.get("autometa:family", NAME) != family or not config:
+            continue
+        if "autometa:error" in trial.user_attrs:
+            score = math.nan
+        if trial.state == TrialState.PRUNED and family == NAME:
+            continue  # others were better when it ended, and it had not come far
+        if trial.state.is_finished() and score is not None:
+            found.append((config, score))
+    return found
 
 
 def read_trial(trial, prefix):

@@ -54,9 +54,14 @@ class TableTrials:
         most = FEW_TRIALS + len(models.task.y) // ROWS_OF_A_TRIAL
         self._most = min(most, MOST_TRIALS.get(self.family, most)) if self._space else 1
 
+    @property
+    def has_enough(self):
+        """Whether more trials would be for their number's sake."""
+        return self.n_trials >= self._most
+
     def may_start(self):
         """Whether there is time, and something left to try."""
-        is_new = self.n_trials < self._most
+        is_new = bool(self._space) or not self.n_trials
         is_hopeless = self.n_trials == self.n_failed >= MOST_FAILURES
         self._share = self._rows_share() if is_new and not is_hopeless else 0.0
         return self._share > 0

@@ -13,7 +13,7 @@ from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
 from autometa.search._family_proposals import FamilyProposals
 from autometa.search._library import MOST_SETTLED, SETTLED_A_SECOND, Candidate, Library
 from autometa.search._network_trials import NetworkTrials
-from autometa.search._stored import best_trial, read_trial
+from autometa.search._stored import best_trial, read_trial, told_scores
 from autometa.search._table_trials import TableTrials
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ class SearchResult:
     interrupted : bool
         Ctrl-C ended the search.
     scorer : FoldScorer
+    is_complete : bool
+        All trials asked for were run, or a callback ended the search; no lack of time did.
     """
 
     candidates: list
@@ -48,6 +50,7 @@ class SearchResult:
     best_score: float
     interrupted: bool
     scorer: FoldScorer
+    is_complete: bool = False
 
     @property
     def best(self):
@@ -112,7 +115,8 @@ def run_search(
     folds : Folds
     study : SearchStudy
     n_trials : int or None
-        None: until the time is up, or until :data:`PATIENCE` trials brought nothing.
+        None: until the time is up, until :data:`PATIENCE` trials brought nothing, or until no
+        family has more to try.
     pace : Pace
         Says what fits into the time left; time for refitting the best is left over.
     metric : Metric
@@ -145,11 +149,14 @@ def run_search(
         proposals = [FamilyProposals(NAME, **kind)]
     is_alone = [one.family for one in proposals] == [NAME]
     fold_models = None if is_alone else models(scorer.rows)
+    stored = best_trial(study, NAME) if is_alone else None
     runners = []
     for one in proposals:
         common["proposals"] = one
         if study.trials:
-            one.resume(None if is_alone else best_trial(study, one.family))
+            prefix = "" if is_alone else f"{one.family}."
+            best = None if is_alone else best_trial(study, one.family)
+            one.resume(best, told_scores(study, one.family, prefix))
         if one.family == NAME:
             own = {"initialisation": initialisation, "seed": seed, "device": device}
             own |= {"prefix": "" if is_alone else f"{NAME}.", "first": first}
@@ -158,10 +165,12 @@ def run_search(
             runners.append(TableTrials(models=fold_models, **common))
     if study.trials and not is_alone:  # what was best comes first, in case there is time for little
         runners.sort(key=lambda runner: -runner.proposals.stored_score)
-    turns = _Turns(runners, library, reads_clock=not pace.is_free)
+    turns = _Turns(runners, library, reads_clock=not pace.is_free, goes_on=n_trials is not None)
     n_done, n_stale, interrupted = 0, 0, False
     study.is_searching, study.is_stopped = True, False
     try:
+        if stored is not None and runners[0].may_start():
+            runners[0].recall(stored)
         while _is_unfinished(study, n_done, n_trials, n_stale):
             runner = turns.next()
             if runner is None:
@@ -194,7 +203,10 @@ def run_search(
     except KeyboardInterrupt:
         interrupted = _note_interrupt(study)
     score = float(library.score)
-    return SearchResult(library.candidates, library.weights, score, interrupted, scorer)
+    is_complete = study.is_stopped or n_done == n_trials
+    return SearchResult(
+        library.candidates, library.weights, score, interrupted, scorer, is_complete
+    )
 
 
 def _note_interrupt(study):
@@ -222,16 +234,20 @@ def _warn_of_memory(memory, n_done):
 class _Turns:
     """Whose turn it is: first each family once, then those that the ensemble draws on.
 
-    What a turn that made the ensemble better took counts half, with all before it.
+    What a turn that made the ensemble better took counts half, with all before it. A family that
+    has had enough trials waits for the others; where all have, they go on if trials are asked for.
     """
 
-    def __init__(self, runners, library, *, reads_clock):
+    def __init__(self, runners, library, *, reads_clock, goes_on=False):
         self.runners, self.library, self.reads_clock = list(runners), library, reads_clock
+        self.goes_on = goes_on
         self.spent = dict.fromkeys(runners, 0.0)
 
     def next(self):
         """The family to try next, or None where nothing fits the time left."""
-        able = [runner for runner in self.runners if runner.may_start()]
+        able = [one for one in self.runners if not one.has_enough and one.may_start()]
+        if not able and self.goes_on:
+            able = [one for one in self.runners if one.has_enough and one.may_start()]
         if not able:
             return None
         new = [runner for runner in able if not runner.n_trials]
@@ -322,7 +338,8 @@ def _best_alone(study, library, interrupted):
     config = {**DEFAULT_CONFIG, **read_trial(best, "")}
     n_steps = best.user_attrs["autometa:n_steps"]
     tried = {one.trial: one.predictions for one in library.candidates}
-    predictions = tried.get(best.number, np.empty(0))  # a stored trial's are gone
+    # a stored trial's are gone where there was no time to make them again
+    predictions = tried.get(best.number, np.empty(0))
     one = Candidate(NAME, config, best.value, predictions, best.number, n_steps)
     return SearchResult([one], np.ones(1), best.value, interrupted, library.scorer)
 

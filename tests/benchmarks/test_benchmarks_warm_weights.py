@@ -140,6 +140,44 @@ def test_steps_are_counted_from_the_last_point_above_the_loss():
     assert warm_steps.steps_to(row, 0.4, at_least=True) == 11
 
 
+def test_runs_that_were_ended_are_told_from_those_that_took_all_steps():
+    common = {"task": "t", "kind": "binary", "knowledge": None}
+    rows = [
+        {**common, "seed": seed, "start": "warm", "steps": [0, 5], "losses": [1.0, 0.4]}
+        for seed in range(3)
+    ]
+    for seed, last in enumerate([1_000, 300, 300]):
+        losses = [1.0, 0.3 if seed == 2 else 0.5]
+        rows += [
+            {**common, "seed": seed, "start": start, "steps": [0, last], "losses": losses}
+            for start in warm_steps.COLD
+        ]
+    rows = [{**row, "config": warm_steps.SETTINGS[row["start"]]} for row in rows]
+
+    found = warm_steps.summarise(warm_steps.compare(rows, checksum=None))["all"]
+
+    assert found["never"] == 1.0
+    assert (found["never_in_runs"], found["ended_of_never"]) == (pytest.approx(2 / 3), 0.5)
+
+
+def test_a_run_of_another_first_step_size_is_run_again(
+    small_corpus, knowledge, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(warm_steps, "TEST_STEPS", [0, 1, 2, 5])
+    path = tmp_path / "steps.jsonl"
+    options = {"starts": ["warm"], "seeds": [0], "knowledge": Initialisation.load(knowledge)}
+    counts = []
+
+    for step_size in (0.5, 0.5, 0.7):
+        monkeypatch.setattr(
+            warm_steps, "first_config", lambda *_, size=step_size, **__: {"step_size": size}
+        )
+        warm_steps.run_starts(small_corpus, "meta-valid", path, **options)
+        counts.append(len(path.read_text().splitlines()))
+
+    assert counts == [3, 3, 6]
+
+
 def test_failures_count_as_the_worst():
     rows = [
         {"task": "t", "seed": 0, "method": m, "knowledge": None, "kind": "binary", "log_loss": i}

@@ -140,6 +140,14 @@ def test_some_rows_can_be_drawn_with_one_of_each_class(of_each, n_expected):
     assert few.counts.tolist() == [1] * n_expected
 
 
+def test_rows_drawn_are_of_two_groups_at_least():
+    X, groups = pd.DataFrame({"a": np.arange(60.0)}), pd.Series(np.arange(60) == 7)
+    rows = CanonicalRows.of(X, np.zeros(60), np.ones(60), groups)
+
+    for n_rows in (1, 10, 60):
+        assert len(set(rows.draw(n_rows).groups)) == 2
+
+
 @pytest.mark.parametrize(
     "weight, expected",
     [

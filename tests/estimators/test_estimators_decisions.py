@@ -1,8 +1,10 @@
 """Thresholds and shifts that a metric asks for, chosen on rows held out."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
+import optuna
 import pytest
 from sklearn.metrics import (
     balanced_accuracy_score,
@@ -27,6 +29,11 @@ def rare():
     X = rng.normal(size=(1200, 3))
     y = (X[:, 0] + rng.normal(size=1200) > 1.8).astype(int)
     return X[:600], y[:600], X[600:], y[600:]
+
+
+def fail(group, study):
+    """End all trials of a group without a score."""
+    return [study.tell(trial, state=optuna.trial.TrialState.FAIL) for trial in group.trials], []
 
 
 def scorer_of(name, y):
@@ -73,6 +80,24 @@ def test_the_network_alone_is_tuned_too(rare, knowledge, short_adaptation):
     model = AutoMetaClassifier(metric="balanced_accuracy", knowledge=knowledge, **options)
 
     assert model.fit(X[:200], y[:200]).class_offsets_[1] > 0
+
+
+def test_a_resumed_network_alone_decides_as_before(rare, knowledge, short_adaptation):
+    X, y, X_test, _ = rare
+    stored = {"storage": optuna.storages.InMemoryStorage(), "study_name": "mine"}
+    options = {**OPTIONS, "families": ["adapted_network"], "n_trials": 1, **stored}
+    make = partial(AutoMetaClassifier, metric="f1", knowledge=knowledge, **options)
+    first = make().fit(X[:200], y[:200])
+    # what comes next is worse
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("autometa.search._network_trials._Group.tell", fail)
+        again = make().fit(X[:200], y[:200])
+
+    assert again.n_trials_ == 2 and again.best_score_ == first.best_score_
+    assert first.class_offsets_.any()
+    np.testing.assert_allclose(again.class_offsets_, first.class_offsets_)
+    assert again.temperature_ == pytest.approx(first.temperature_)
+    np.testing.assert_array_equal(again.predict(X_test), first.predict(X_test))
 
 
 def test_a_quantile_loss_gives_quantiles(knowledge, tmp_path):

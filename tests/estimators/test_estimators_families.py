@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import optuna
 import pytest
 from sklearn.metrics import log_loss
 from sklearn.model_selection import TimeSeriesSplit
@@ -208,15 +209,33 @@ def test_a_resumed_search_begins_with_the_best_that_is_stored(table, tmp_path):
     assert "resumed" in set(resumed.leaderboard_["origin"])
 
 
-def test_a_network_that_was_not_tried_has_its_row(table):
-    X, y = table
-    model = AutoMetaClassifier(
-        families=["linear", "adapted_network"], n_trials=1, time_limit=None
-    ).fit(X, y > 0)
+def test_a_network_that_there_was_no_time_for_has_its_row(fit, monkeypatch):
+    monkeypatch.setattr("autometa.search._network_trials.NetworkTrials.may_start", lambda self: 0)
+    model = fit(n_trials=None, families=["linear", "adapted_network"])
 
-    board = model.leaderboard_.set_index("state")
-    assert board["weight"].to_dict() == {"complete": 0.5, "not tried": 0.5}
-    assert board.loc["not tried", "family"] == "adapted_network"
+    board = model.leaderboard_
+    weights = board.groupby("family")["weight"].sum()
+    assert weights.to_dict() == pytest.approx({"adapted_network": 0.5, "linear": 0.5})
+    assert board.set_index("family").loc["adapted_network", "state"] == "not tried"
+
+
+def test_a_network_that_few_trials_leave_out_has_no_weight(fit):
+    board = fit(n_trials=1, families=["linear", "adapted_network"]).leaderboard_
+
+    assert board[["family", "weight"]].to_numpy().tolist() == [["linear", 1.0]]
+
+
+def test_a_network_that_a_stored_study_has_tried_is_not_taken_untried(fit, monkeypatch):
+    stored = {"storage": optuna.storages.InMemoryStorage(), "study_name": "mine"}
+    fit(n_trials=2, families=["adapted_network", "linear"], **stored)
+    monkeypatch.setattr("autometa.search._network_trials.NetworkTrials.may_start", lambda self: 0)
+
+    board = fit(n_trials=None, families=["linear", "adapted_network"], **stored).leaderboard_
+
+    assert board.groupby("family")["weight"].sum().to_dict() == {
+        "adapted_network": 0.0,
+        "linear": pytest.approx(1.0),
+    }
 
 
 def test_where_no_trial_has_a_score_a_warning_says_why(table):

@@ -12,6 +12,7 @@ import numpy as np
 import optuna
 import pytest
 from sklearn.datasets import make_classification, make_regression
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -316,6 +317,7 @@ def test_ctrl_c_in_the_refit_gives_the_weights_as_proposed(make_model, monkeypat
         model = make_model(1).fit(X, Y)
 
     np.testing.assert_array_equal(predict(model), predict(make_model(0).fit(X, Y)))
+    assert not model.leaderboard_["weight"].any()
 
 
 def test_ctrl_c_before_there_is_a_model_is_raised(make_model, monkeypatch):
@@ -350,6 +352,15 @@ def test_a_study_resumes_without_a_seed_too(make_model):
         model = make_model(1, random_state=None, storage=storage, study_name="mine").fit(X, Y)
 
     assert model.n_trials_ == 2
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, make_scorer], ids=["scorer", "make_scorer"])
+def test_a_metric_without_a_name_of_its_own_is_not_stored(make_model, wrap):
+    metric = wrap(lambda *given: 0.0)
+
+    with pytest.raises(InvalidInputError, match=r"<lambda>' cannot be told .*name of its own"):
+        make_model(0, metric=metric, storage=optuna.storages.InMemoryStorage()).fit(X, Y)
+    make_model(0, metric=metric).fit(X, Y)
 
 
 @pytest.mark.parametrize(

@@ -273,3 +273,30 @@ def test_a_cell_that_cannot_be_read_does_not_end_a_prediction(classifier):
 
     expected = classifier.predict_proba(table.assign(size=[None] * 3 + list(table["size"][3:])))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_cells_that_cannot_be_read_are_missing_whatever_the_other_rows_hold(classifier):
+    table = TABLE.assign(size=[f"{value:.3f}" for value in np.linspace(0, 1, N_ROWS)])
+    classifier.fit(table, Y)
+    rows = table.head(3).assign(size=["n.k.", "unbek.", "0.5"])
+
+    with pytest.warns(UnreadableCellsWarning):
+        together = classifier.predict_proba(rows)
+        apart = [classifier.predict_proba(rows[:2]), classifier.predict_proba(rows[2:])]
+    np.testing.assert_allclose(np.concatenate(apart), together, rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [["0.5", *"abcdefghijk"], list("abcdefghijkl")])
+def test_whether_a_column_is_refused_is_decided_on_the_whole_table(classifier, monkeypatch, size):
+    monkeypatch.setattr("autometa.estimators._base.ROWS_AT_ONCE", 2)
+    table = TABLE.assign(size=[f"{value:.3f}" for value in np.linspace(0, 1, N_ROWS)])
+    classifier.fit(table, Y)
+    rows = table.head(12).assign(size=size)
+
+    if size[0] == "0.5":
+        with pytest.warns(UnreadableCellsWarning, match="11 of its cells") as said:
+            assert np.isfinite(classifier.predict_proba(rows)).all()
+        assert len(said) == 1
+    else:
+        with pytest.raises(ColumnMismatchError, match="'size' held numbers"):
+            classifier.predict(rows)

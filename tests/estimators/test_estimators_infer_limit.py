@@ -143,6 +143,29 @@ def test_networks_count_by_their_bags():
     assert choose([candidate(1.0, n_models=0)], [1.0], 9.0) == {1.0: (1.0, 4)}
 
 
+def test_no_time_is_kept_for_networks_that_there_are_not():
+    network, table = candidate(1.0, n_models=0), candidate(1.5, n_models=5)
+    choices = [Choice(network, 0.5), Choice(table, 0.5)]
+
+    chosen = choose_within(choices, (), FakeWatch(), 8.0 / SHARE, 4, lambda one: False)
+
+    assert [one.n_models for one in chosen] == [1, 4]
+
+
+def test_the_first_network_of_few_rows_is_one(fit, monkeypatch):
+    chosen = []
+
+    def choose(*given):
+        chosen.extend(choose_within(*given))
+        return chosen
+
+    monkeypatch.setattr("autometa.estimators._base.choose_within", choose)
+    model = fit(families=["adapted_network"], n_trials=1, infer_limit=10.0)
+
+    [(_, network)] = model._model_.networks
+    assert [one.n_models for one in chosen] == [len(network.weights["head"])] == [1]
+
+
 def test_another_candidate_stands_in_where_no_member_is_fast_enough():
     others = [candidate(6.0), candidate(0.5), candidate(0.1)]
 

@@ -4,6 +4,7 @@ import json
 import pickle
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 
@@ -81,6 +82,21 @@ def test_what_a_fit_learned_is_kept(fitted, keep, tmp_path):
     assert again.feature_names_in_.tolist() == ["size", "color", "sold"]
     assert again.get_params()["class_weight"] == "balanced"
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.usefixtures("short_adaptation")
+def test_trials_keep_their_numbers_beside_one_that_never_ended(fitted, tmp_path):
+    stored = {"storage": optuna.storages.InMemoryStorage(), "study_name": "mine"}
+    options = {"time_limit": None, "cv": 2, "random_state": 0, **stored}
+    fitted(n_trials=1, **options).study_.ask()  # by a process that was killed
+    optuna.load_study(**stored).enqueue_trial({})
+    model = fitted(n_trials=3, families=["linear", "knn"], **options)
+    model.save(tmp_path)
+
+    boards = [one.leaderboard_.set_index("trial") for one in (autometa.load(tmp_path), model)]
+
+    for column in ("score", "weight", "family"):
+        pd.testing.assert_series_equal(*(board[column] for board in boards))
 
 
 def test_a_pickle_does_not_hold_the_table(knowledge):

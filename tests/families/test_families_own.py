@@ -53,6 +53,32 @@ class RegressionRecorder(RegressorMixin, BaseEstimator):
         return np.full(len(X), self.y_.max())
 
 
+class Backwards(GaussianNB):
+    """Gives its classes in descending order."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.forwards_, self.classes_ = self.classes_, self.classes_[::-1]
+        return self
+
+    def predict_proba(self, X):
+        self.classes_ = self.forwards_
+        found = super().predict_proba(X)[:, ::-1]
+        self.classes_ = self.forwards_[::-1]
+        return found
+
+
+def test_probabilities_are_in_the_order_of_the_classes():
+    X, y = np.arange(9.0)[:, None], np.repeat([0, 1, 2], 3)
+
+    found, expected = (
+        Family("own", estimator).make({}).fit(X, y).predict_proba(X)
+        for estimator in (Backwards(), GaussianNB())
+    )
+
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -65,6 +65,17 @@ def test_a_learner_without_parameters_is_saved_too(tmp_path):
     assert isinstance(loaded.learner, RandomWeights) and loaded.learner.closed_form_head
 
 
+@pytest.mark.parametrize("left", [None, torch.zeros(3)])
+def test_parameters_that_are_not_those_of_the_learner_are_refused(tmp_path, initialisation, left):
+    name, *others = initialisation.params
+    params = {other: initialisation.params[other] for other in others}
+    params |= {} if left is None else {name: left}
+    Initialisation(params, "maml", initialisation.learner_config).save(tmp_path)
+
+    with pytest.raises(ArtefactError, match=f"'maml', which reads '{name}' of .* Train it anew"):
+        Initialisation.load(tmp_path)
+
+
 def test_saving_again_replaces(folder, initialisation, tiny_network):
     other = MAML(network=tiny_network).init_params(1)
     Initialisation(other, "maml", {"network": tiny_network}).save(folder)

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -130,6 +131,18 @@ def test_a_killed_training_resumes_to_the_very_same_parameters(make_learner, tmp
     torch.testing.assert_close(resumed, expected, rtol=0, atol=0)
     assert progress["n_steps"] == expected_progress["n_steps"]
     assert "checkpoint.partial" not in checkpoints(tmp_path)
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        "autometa.metatraining.checkpoint.os.fsync", lambda file: synced.append(os.fstat(file))
+    )
+
+    save_checkpoint(tmp_path, {"a": torch.zeros(3)}, {"n_steps": 1})
+
+    [folder] = tmp_path.iterdir()
+    assert {one.st_ino for one in synced} == {path.stat().st_ino for path in folder.iterdir()}
 
 
 def test_the_newest_two_checkpoints_are_kept(make_learner, tmp_path):

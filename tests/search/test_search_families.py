@@ -1,5 +1,6 @@
 """Several families in one search."""
 
+from collections import Counter
 from functools import partial
 from types import SimpleNamespace
 
@@ -8,13 +9,14 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 from sklearn.metrics import log_loss
+from sklearn.naive_bayes import GaussianNB
 
 from autometa._calibration import temper
 from autometa._deadline import Deadline
 from autometa._metrics import Metric, find_metric
 from autometa.evaluation import FoldModels, FoldScorer
 from autometa.exceptions import FamilyWarning
-from autometa.families import EncodedTask, Folds, find_family
+from autometa.families import EncodedTask, Family, Folds, find_family
 from autometa.knowledge import Knowledge
 from autometa.search import FamilyProposals, Pace
 from autometa.search._library import Candidate, Library
@@ -112,6 +114,58 @@ def test_knowledge_comes_before_the_defaults_but_in_short_searches_and_on_long_t
     warm = expected.index("surrogate" if seconds is None else "portfolio")
     assert trials[warm].params["knn.n_neighbors"] == 7
     assert [trial.user_attrs["autometa:origin"] for trial in trials] == expected
+
+
+def knowledge_of_neighbours(n_neighbors, score, **others):
+    """What configurations of k nearest neighbours scored on three tasks."""
+    n = len(score)
+    columns = {"task": np.repeat(["a", "b", "c"], n), "family": "knn", "score": score * 3}
+    columns |= {"hp_n_neighbors": n_neighbors * 3}
+    columns |= {f"hp_{name}": values * 3 for name, values in others.items()}
+    return Knowledge.from_evaluations(pd.DataFrame(columns), None)
+
+
+def test_a_resumed_search_goes_on_with_knowledge_where_it_was(short, search_families):
+    scores = np.linspace(0.9, 0.1, 8).tolist()
+    knowledge = knowledge_of_neighbours([3, 5, 7, 9, 11, 13, 15, 17], scores)
+    options = {"families": ["knn"], "knowledge": knowledge}
+    study = search_families(3, **options).study
+
+    trials = search_families(4, study=study, **options).trials
+
+    origins = [trial.user_attrs["autometa:origin"] for trial in trials]
+    assert origins[3:] == ["resumed", "surrogate", "surrogate", "surrogate"]
+    tried = [tuple(trial.params.values()) for trial in trials if trial.number != 3]
+    assert len(set(tried)) == 6
+
+
+def test_what_knowledge_proposes_is_brought_into_the_space_of_the_family(short, search_families):
+    others = {"weights": ["gaussian", "uniform"], "scaling": ["ranked"] * 2}  # p is not known of
+    knowledge = knowledge_of_neighbours([5_000, 4_000], [0.9, 0.5], **others)
+
+    first, *_ = search_families(3, families=["knn"], knowledge=knowledge).trials
+
+    most = find_family("knn").space(is_regression=False)["n_neighbors"].high
+    expected = {"n_neighbors": most, "weights": "uniform", "p": 2, "scaling": "ranked"}
+    assert first.user_attrs["autometa:origin"] == "surrogate"
+    assert first.params == {f"knn.{name}": value for name, value in expected.items()}
+
+
+def test_all_trials_asked_for_are_run_where_the_families_have_had_enough(short, search_families):
+    names = ["linear", "knn"]
+    no_space = Family("bayes", GaussianNB())
+
+    def tried(n_trials, families):
+        return [
+            t.user_attrs["autometa:family"]
+            for t in search_families(n_trials, families=families).trials
+        ]
+
+    assert Counter(tried(None, names)) == {"linear": 5, "knn": 5}
+    found, once = tried(14, [*names, no_space]), {"linear": 5, "knn": 5, "bayes": 1}
+    assert set(found[11:]) <= set(names) and Counter(found[:11]) == once
+    assert len(found) == 14
+    assert tried(3, [no_space]) == ["bayes"]
 
 
 def test_a_configuration_that_fails_is_told_so_and_the_search_goes_on(
@@ -275,7 +329,7 @@ def test_the_network_has_draws_before_the_selection(short, search_families, monk
 
 
 def test_few_rows_allow_few_trials(search_families):
-    assert len(search_families(99, families=["linear"]).trials) == 5
+    assert len(search_families(None, families=["linear"]).trials) == 5
 
 
 def test_a_cheap_configuration_comes_first_where_time_is_limited():

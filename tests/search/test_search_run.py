@@ -317,6 +317,18 @@ def test_a_stored_search_resumes(short, search, storage):
     assert all(trial.intermediate_values for trial in plain.trials)
 
 
+def test_a_resumed_search_knows_what_the_stored_best_predicts(curves, search):
+    curves(lambda config, step: float(step == 5) - config["dropout"])  # the first has no dropout
+    first = search(2)
+    expected = first.found.mean_of(first.found.members)
+
+    found = search(1, study=first.study).found
+
+    assert found.best.trial == 0 and len(first.study.trials) == 3
+    assert (found.best.config, found.best.n_steps) == (first.found.best.config, 5)
+    np.testing.assert_array_equal(found.mean_of(found.members), expected)
+
+
 def test_trials_that_others_added_are_no_proposals(curves, search):
     curves(lambda config, step: config["dropout"])
     study = search(3).study
