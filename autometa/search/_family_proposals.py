@@ -82,7 +82,7 @@ class FamilyProposals:
             self._default = first_config(n_rows, is_regression=is_regression)
         else:
             self._default = default_config(family, is_regression=is_regression)
-        self._filling = self._default
+        self._filling, self.stored_score = self._default, -np.inf
         self._find_knowledge, self._metafeatures = find_knowledge, metafeatures
         self._is_regression = is_regression
         self._deadline, self._n_rows, self._is_resumed = deadline, n_rows, False

@@ -19,6 +19,12 @@ def has_failed(study, family):
     )
 
 
+def has_trials(study, family):
+    """Whether a study holds a trial of a family, ended or not."""
+    trials = study.get_trials(deepcopy=False)
+    return any(trial.user_attrs.get("autometa:family", NAME) == family for trial in trials)
+
+
 def best_trial(study, family):
     """The best trial of a family that a search told, or None; others may have added their own."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

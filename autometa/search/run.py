@@ -13,7 +13,7 @@ from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
 from autometa.search._family_proposals import FamilyProposals
 from autometa.search._library import MOST_SETTLED, SETTLED_A_SECOND, Candidate, Library
 from autometa.search._network_trials import NetworkTrials
-from autometa.search._stored import best_trial, read_trial, told_scores
+from autometa.search._stored import best_trial, has_trials, read_trial, told_scores
 from autometa.search._table_trials import TableTrials
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ def run_search(
     runners = []
     for one in proposals:
         common["proposals"] = one
-        if study.trials:
+        if has_trials(study, one.family):
             prefix = "" if is_alone else f"{one.family}."
             best = None if is_alone else best_trial(study, one.family)
             one.resume(best, told_scores(study, one.family, prefix))

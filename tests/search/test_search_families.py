@@ -139,6 +139,15 @@ def test_a_resumed_search_goes_on_with_knowledge_where_it_was(short, search_fami
     assert len(set(tried)) == 6
 
 
+def test_a_family_that_a_stored_study_lacks_begins_with_its_default(short, search_families):
+    study = search_families(2, families=["linear"]).study
+
+    trials = search_families(2, families=["linear", "knn"], study=study).trials
+
+    origins = [(t.user_attrs["autometa:family"], t.user_attrs["autometa:origin"]) for t in trials]
+    assert origins[2:] == [("linear", "resumed"), ("knn", "default")]
+
+
 def test_what_knowledge_proposes_is_brought_into_the_space_of_the_family(short, search_families):
     others = {"weights": ["gaussian", "uniform"], "scaling": ["ranked"] * 2}  # p is not known of
     knowledge = knowledge_of_neighbours([5_000, 4_000], [0.9, 0.5], **others)
