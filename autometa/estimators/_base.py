@@ -418,7 +418,8 @@ class AutoMetaEstimator(BaseEstimator):
 
     def _predict_outputs(self, X):
         """Predict probabilities or numbers in float64, each row's from that row alone."""
-        frame = self._encoder_.blank_unread(self._check_frame(X))
+        frame = self._check_frame(X)
+        frame = self._encoder_.blank_unread(frame)
         with torch_threads(self.n_jobs):
             parts = [
                 self._model_.predict(frame.iloc[i : i + ROWS_AT_ONCE], self._encoder_)
