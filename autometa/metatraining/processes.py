@@ -21,11 +21,16 @@ class Processes:
 
     @classmethod
     def join(cls):
-        """Meet the other processes that ``torchrun`` started, if any."""
+        """Meet the other processes that ``torchrun`` started, if any.
+
+        "cuda" then means a GPU of each process's own, as far as there are enough.
+        """
         if int(os.environ.get("WORLD_SIZE", 1)) == 1:
             return cls()
         if not distributed.is_initialized():
             distributed.init_process_group("gloo")
+            if n_devices := torch.cuda.device_count():
+                torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % n_devices)
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     def mean(self, tensors):

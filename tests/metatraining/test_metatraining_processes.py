@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autometa.metalearners import MAML
-from autometa.metatraining import Budget, EpisodeBatches, Processes, meta_train
+from autometa.metatraining import Budget, EpisodeBatches, Processes, meta_train, processes
 
 NETWORK = {"n_hidden": 8, "n_token": 8, "n_layers": 1, "n_heads": 2, "n_key": 4}
 TRAIN = f"""
@@ -70,6 +70,21 @@ def test_a_process_alone_averages_nothing():
     assert alone == Processes(rank=0, count=1)
     assert alone.mean(tensors) is tensors
     assert alone.first_says(0.25) == 0.25
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch):
+    taken = []
+    monkeypatch.setattr(processes.distributed, "is_initialized", lambda: bool(taken))
+    monkeypatch.setattr(processes.distributed, "init_process_group", lambda backend: None)
+    monkeypatch.setattr(processes.distributed, "get_rank", lambda: 5)
+    monkeypatch.setattr(processes.distributed, "get_world_size", lambda: 8)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_RANK", "5")
+
+    assert [Processes.join() for _ in range(2)] == [Processes(5, 8)] * 2
+    assert taken == [1]
 
 
 def test_training_starts_from_the_tensors_that_fit():
