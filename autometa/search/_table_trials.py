@@ -22,7 +22,8 @@ N_FURTHER = 2
 FEWEST_GROWN = 25
 #: Trials of a family whose space is so small that more would repeat themselves.
 MOST_TRIALS = {"linear": 12, "knn": 12}
-#: Trials of any family, and one more for so many rows: of more, the best would be so by chance.
+#: Trials of any family, and one more for so many rows that tell (of rare classes, those and as many
+#: others): of more, the best would be so by chance.
 FEW_TRIALS, ROWS_OF_A_TRIAL = 5, 100
 #: What families of ours may raise for a configuration that does not suit a table.
 EXPECTED = (ValueError, ArithmeticError, MemoryError)
@@ -51,7 +52,7 @@ class TableTrials:
         self._is_regression = models.task.is_regression
         self._source = proposals.source
         self._space = find_family(self._source).space(is_regression=self._is_regression)
-        most = FEW_TRIALS + len(models.task.y) // ROWS_OF_A_TRIAL
+        most = FEW_TRIALS + _n_telling(models.task) // ROWS_OF_A_TRIAL
         self._most = min(most, MOST_TRIALS.get(self.family, most)) if self._space else 1
 
     @property
@@ -225,6 +226,13 @@ class _Staleness:
             self._best, self._n_best = max(score, self._best), n_steps
         most = max(FEWEST_GROWN, self._n_best * STEP_RATIO ** (N_FURTHER + 1))
         return n_steps >= most
+
+
+def _n_telling(task):
+    """Rows, of which those of the most frequent class count as many as all others do at most."""
+    if task.is_regression:
+        return len(task.y)
+    return min(len(task.y), 2 * (len(task.y) - int(np.bincount(task.y).max())))
 
 
 def _points(family, n_steps):

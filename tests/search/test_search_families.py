@@ -20,7 +20,7 @@ from autometa.families import EncodedTask, Family, Folds, find_family
 from autometa.knowledge import Knowledge
 from autometa.search import FamilyProposals, Pace
 from autometa.search._library import Candidate, Library
-from autometa.search._table_trials import _Staleness
+from autometa.search._table_trials import _n_telling, _Staleness
 
 NAMES = ("adapted_network", "linear", "knn")
 
@@ -339,6 +339,18 @@ def test_the_network_has_draws_before_the_selection(short, search_families, monk
 
 def test_few_rows_allow_few_trials(search_families):
     assert len(search_families(None, families=["linear"]).trials) == 5
+
+
+@pytest.mark.parametrize(
+    ("n_of_each", "n_telling"),
+    [([50, 50], 100), ([10, 90], 20), ([10, 80, 10], 40), ([30, 40, 30], 100), (None, 100)],
+)
+def test_of_a_frequent_class_only_as_many_rows_tell_as_there_are_others(n_of_each, n_telling):
+    n_classes = None if n_of_each is None else len(n_of_each)
+    y = np.arange(100.0) if n_of_each is None else np.repeat(np.arange(n_classes), n_of_each)
+    task = EncodedTask(np.zeros((100, 1, 3), dtype=np.float32), y, np.ones(100), n_classes)
+
+    assert _n_telling(task) == n_telling
 
 
 def test_a_cheap_configuration_comes_first_where_time_is_limited():
