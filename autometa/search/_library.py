@@ -27,10 +27,10 @@ MIN_WEIGHT = 0.04
 #: Temperatures below 1 that the weights are chosen for in the end, numbers of held-out predictions
 #: of all models by which that is done at most, which takes half a second, and fewest rows of them.
 SHARPER, MOST_SETTLED, FEWEST_SETTLED = (0.7, 0.5), 500_000, 500
-#: Metrics that the log-loss has half of the say beside.
-AREAS = ("roc_auc", "roc_auc_ovr")
 #: Of the numbers, so many for every second that is left.
 SETTLED_A_SECOND = 200_000
+#: Metrics that the log-loss has half of the say beside.
+AREAS = ("roc_auc", "roc_auc_ovr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +164,10 @@ class Library:
 
             return _without_small(select_weights(predictions, score, first=self._believed()))
 
-        if name in AREAS:
+        has_many = len(y) >= FEWEST_SETTLED
+        if name in AREAS and (has_many or every == 1):  # of few rows all, but no few of many
             self._weights = _without_small((self.weights + choose(1.0)) / 2)
-        elif len(y) >= FEWEST_SETTLED:
+        elif name not in AREAS and has_many:
             found = [self.weights, *map(choose, SHARPER)]
             losses = [least_loss(np.tensordot(w, predictions, axes=1), y, weight) for w in found]
             self._weights = found[int(np.argmin(losses))]
