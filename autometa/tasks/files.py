@@ -14,6 +14,9 @@ from autometa.tasks.arrays import naming_target, task_from_frame
 from autometa.tasks.frame import arrow_to_pandas, as_frame
 
 TABLE_ENDINGS = (".csv", ".csv.gz", ".parquet", ".arff")
+#: With points that part thousands, or without.
+WITH_THOUSANDS = r"[+-]?(?:\d{1,3}|[1-9]\d{0,2}(?:\.\d{3})+)"
+DECIMAL_COMMA = r"\s*[+-]?[\d.]*\d,\d+\s*"
 ARFF_INTEGER = re.compile(r"^(\s*@attribute\s.*\s)integer(?=\s*$)", re.IGNORECASE)
 
 
@@ -21,7 +24,8 @@ def read_table(path) -> pd.DataFrame:
     """Read a table from a CSV (also gzipped), Parquet or ARFF file.
 
     A CSV file needs a header line; its delimiter may be a comma, a semicolon or a tab. Numbers may
-    be written as 1,234.5, and as 1.234,5 between semicolons. A first column without a name that
+    be written as 1,234.5, and as 1.234,5 between semicolons; beside such, 1.234 is a whole number
+    where a column holds nothing else. A first column without a name that
     holds the numbers of rows, as pandas and R write it, is left out with a warning.
 
     Examples
@@ -141,9 +145,18 @@ def _read_csv(path: Path) -> pd.DataFrame:
         ) from error
     frame = _without_row_numbers(frame, path)
     marks = (",", ".") if delimiter == ";" else (".", ",")
-    for name, column in frame.items():
-        if column.dtype.kind == "O":
-            frame[name] = _read_marked_numbers(column, *marks)
+    texts = {name: column for name, column in frame.items() if column.dtype.kind == "O"}
+    read = {name: _read_marked_numbers(column, *marks) for name, column in texts.items()}
+    if delimiter == ";" and any(_has_decimal_commas(texts[name], read[name]) for name in read):
+        # pandas has read 1.639 as if the point were that of decimals.
+        cells = pd.read_csv(path, dtype=str, index_col=False, **options)
+        for name, column in cells.items():
+            if name in frame and frame[name].dtype.kind in "fO":
+                found = _read_marked_numbers(column, *marks, is_comma_decimal=True)
+                if found is not column:
+                    read[name] = found
+    for name, column in read.items():
+        frame[name] = column
     return frame
 
 
@@ -161,16 +174,34 @@ def _without_row_numbers(frame, path):
     return frame.drop(columns=[first.name])
 
 
-def _read_marked_numbers(column, decimal, thousands):
-    """Turn text into numbers where all of it reads as such, with marks that pandas leaves."""
+def _has_decimal_commas(texts, read):
+    return read is not texts and texts.dropna().astype(str).str.fullmatch(DECIMAL_COMMA).any()
+
+
+def _read_marked_numbers(column, decimal, thousands, *, is_comma_decimal=False):
+    """Turn text into numbers where most of it reads as such, with marks that pandas leaves.
+
+    Beside cells that do not read, numbers stay text, without these marks. With
+    ``is_comma_decimal``, also read 1.639 as thousands where no cell says that it is a fraction.
+    """
     whole = rf"(?:\d+|\d{{1,3}}(?:{re.escape(thousands)}\d{{3}})+)"
     number = rf"[+-]?{whole}(?:{re.escape(decimal)}\d+)?(?:[eE][+-]?\d+)?"
-    texts = column.dropna()
-    for some in (texts.head(50), texts):  # a few settle most columns of text
-        if not all(isinstance(v, str) and re.fullmatch(number, v.strip()) for v in some):
+    cells = column.dropna()
+    for some, n_least in ((cells.head(50), 0), (cells, len(cells) / 2)):
+        texts = some.astype(str).str.strip()
+        is_number = texts.str.fullmatch(number)
+        if not is_number.sum() > n_least:  # a few settle most columns of text
             return column
-    texts = texts.str.replace(thousands, "").str.replace(decimal, ".")
-    return texts.astype(float).reindex(column.index)
+    is_plain = pd.to_numeric(texts, errors="coerce").notna()
+    if is_plain[is_number].all():
+        if not (is_comma_decimal and texts[is_plain].str.fullmatch(WITH_THOUSANDS).all()):
+            return column
+    numbers = texts[is_number].str.replace(thousands, "").str.replace(decimal, ".")
+    if is_number.all():
+        return numbers.astype(float).reindex(column.index)
+    column = column.copy()
+    column.update(numbers)
+    return column
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.exceptions import AutoMetaError, DroppedColumnsWarning
+from autometa.encoding import TableEncoder
+from autometa.exceptions import AutoMetaError, DroppedColumnsWarning, UnreadableCellsWarning
 from autometa.tasks import read_table, task_from_file
 
 TABLE = pd.DataFrame(
@@ -98,6 +99,59 @@ def test_decimal_commas_and_thousands_marks_are_read(tmp_path, delimiter, cells,
         assert found.tolist() == [cell.strip('"') for cell in cells]
     else:
         np.testing.assert_array_equal(found, numbers)
+
+
+@pytest.mark.parametrize(
+    ("cells", "others", "numbers"),
+    [
+        (["1.639", "2.973", "867"], "0,5", [1639, 2973, 867]),
+        (["-1.639", "", "0"], "1.234,5", [-1639, np.nan, 0]),
+        (["1.639", "2.973", "867"], "0.5", [1.639, 2.973, 867]),  # no decimal comma anywhere
+        (["1.639", "2.973", "867"], "Bonn, Ulm", [1.639, 2.973, 867]),
+        (["1.639", "2.97", "867"], "0,5", [1.639, 2.97, 867]),
+        (["0.639", "2.973", "8"], "0,5", [0.639, 2.973, 8]),
+        (["1639", "2.973", "8"], "0,5", [1639, 2.973, 8]),
+    ],
+)
+def test_thousands_without_decimals_are_read_beside_decimal_commas(
+    tmp_path, cells, others, numbers
+):
+    lines = "".join(f"{cell};{others}\n" for cell in cells)
+    (tmp_path / "t.csv").write_text(f"a;b\n{lines}")
+
+    np.testing.assert_array_equal(read_table(tmp_path / "t.csv")["a"], numbers)
+
+
+@pytest.mark.parametrize(
+    ("cells", "others", "found"),
+    [
+        (["1,5", "1.234,25", "low"], "x", ["1.5", "1234.25", "low"]),
+        (["1.639", "2.973", "low"], "0,5", ["1639", "2973", "low"]),
+        (["1.639", "2.973", "low"], "0.5", ["1.639", "2.973", "low"]),
+        (["12", "13", "14a", "1.5"], "0,5", ["12", "13", "14a", "1.5"]),
+    ],
+)
+def test_cells_that_read_are_numbers_beside_one_that_does_not(tmp_path, cells, others, found):
+    lines = "".join(f"{cell};{others}\n" for cell in cells)
+    (tmp_path / "t.csv").write_text(f"a;b\n{lines}")
+
+    assert read_table(tmp_path / "t.csv")["a"].tolist() == found
+
+
+def test_a_cell_that_cannot_be_read_costs_no_other_one(tmp_path):
+    numbers = [f"{number},5" for number in range(200)]
+    (tmp_path / "train.csv").write_text("\n".join(["a;b", *(f"{n};x" for n in numbers)]))
+    (tmp_path / "test.csv").write_text("a;b\n1,5;x\n2,5;x\nk. A.;x\n")
+    (tmp_path / "odd.csv").write_text("\n".join(["a;b", *(f"{n};x" for n in numbers), "?!;x"]))
+    train, test, odd = (read_table(tmp_path / f"{name}.csv") for name in ("train", "test", "odd"))
+
+    with pytest.warns(UnreadableCellsWarning, match="'k. A.'"):
+        cells = TableEncoder().fit(train).expand(test)[:, 0]
+    with pytest.warns(UnreadableCellsWarning, match="'\\?!'"):
+        kinds = TableEncoder().fit(odd).kinds_
+
+    np.testing.assert_array_equal(cells, [1.5, 2.5, np.nan])
+    assert kinds[0] == "number"
 
 
 def test_row_numbers_without_a_name_are_left_out(tmp_path):
