@@ -78,6 +78,49 @@ def test_names_with_commas_empty_lines_and_spaces_do_not_mislead(tmp_path, conte
 
 
 @pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("name;price, EUR;weight, kg\na;1;2\n", ["name", "price, EUR", "weight, kg"]),
+        ("a, b; c, d\n1;2\n\n3;4\n", ["a, b", "c, d"]),
+        ("a;b\n1,5;2,5\n", ["a", "b"]),
+        ("a,b;c,d\n1,2,3\n4,5,6\n", ["a", "b;c", "d"]),
+        ('a;b,c\n"x;y";2\n', ["a", "b,c"]),
+        ("a,b\n1,2,\n3,4,\n", ["a", "b"]),
+        ("a;b\n", ["a", "b"]),
+    ],
+)
+def test_of_two_delimiters_the_one_that_parts_all_lines_alike_is_taken(tmp_path, content, names):
+    (tmp_path / "t.csv").write_text(content)
+
+    assert read_table(tmp_path / "t.csv").columns.tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [
+        ("a\n1\n\n3\n", [1, np.nan, 3]),
+        ("a\r\n\r\n1\r\n", [np.nan, 1]),
+        ("\n\na\n1\n2\n\n\n", [1, 2]),  # nor are empty lines around the table rows of it
+        ('a\n1\n""\n', [1, np.nan]),
+        ('a\nx\n\n" y "\n', ["x", np.nan, " y "]),
+    ],
+)
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+def test_an_empty_line_of_one_column_is_a_row(tmp_path, content, cells, ending):
+    content = content.encode()
+    path = tmp_path / f"t{ending}"
+    path.write_bytes(gzip.compress(content) if ending == ".csv.gz" else content)
+
+    pd.testing.assert_series_equal(read_table(path)["a"], pd.Series(cells, name="a"))
+
+
+def test_an_empty_line_of_several_columns_is_no_row(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n\n3,4\n")
+
+    assert read_table(tmp_path / "t.csv")["a"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
     ("delimiter", "cells", "numbers"),
     [
         (";", ["1,5", "-2", "", "1.234,25"], [1.5, -2.0, np.nan, 1234.25]),
@@ -161,6 +204,14 @@ def test_row_numbers_without_a_name_are_left_out(tmp_path):
         table = read_table(tmp_path / "t.csv")
 
     assert table.columns.tolist() == ["age", "city", "paid"]
+
+
+def test_row_numbers_are_kept_where_they_are_asked_for(tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv")
+
+    table = read_table(tmp_path / "t.csv", keep=["Unnamed: 0"])
+
+    assert table.columns.tolist() == ["Unnamed: 0", "age", "city", "paid"]
 
 
 def test_a_first_column_without_a_name_that_repeats_values_is_kept(tmp_path):
