@@ -311,7 +311,9 @@ def automl(
     budgets: Annotated[str, typer.Option(help="SECONDS:FOLDS by commas.")] = "1:3,10:3,60:1",
     peers: Annotated[Path | None, typer.Option(help="As `autometa bench peers` built.")] = None,
     reuse: Annotated[list[Path] | None, typer.Option(help="Other results that count.")] = None,
-    rerun: Annotated[str, typer.Option(help="Methods whose reused runs do not count.")] = "",
+    rerun: Annotated[
+        str, typer.Option(help="Methods whose runs in --reuse do not count; without, in --results.")
+    ] = "",
     knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
     threads: int = 2,
     seed: int = 0,

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from autometa.bench._runs import of_options
 from autometa.bench._scores import MAIN_METRIC, SIGN, check_metric
 from autometa.bench._significance import critical_difference, duel, holm
 from autometa.exceptions import InvalidInputError
@@ -223,17 +224,24 @@ def compare_runs(runs, budget_s=None, *, kind=None, metric=None, methods=None):
 
 
 def known_tasks_of(runs):
-    """Names of tasks that meta-training has seen, as the newest session of each found."""
+    """Names of tasks that meta-training has seen, as each method's newest session of them found.
+
+    Of each method, since others may have been given other knowledge.
+    """
     if "known_as" not in runs.columns:
         return []
     if "session" in runs.columns:
         runs = runs.sort_values("date", kind="stable")
-        runs = runs[runs["session"] == runs.groupby("task")["session"].transform("last")]
+        newest = runs.groupby(["method", "task"])["session"].transform("last")
+        runs = runs[runs["session"] == newest]
     return sorted(set(runs.loc[runs["known_as"].fillna("") != "", "task"]))
 
 
 def of_one_setting(runs):
-    """Refuse runs of several numbers of threads or seeds, which say nothing of each other."""
+    """Refuse runs of several numbers of threads or seeds, which say nothing of each other.
+
+    Of runs of one method with several options the newest are kept.
+    """
     for name in ("n_threads", "seed"):
         found = sorted(runs[name].dropna().unique()) if name in runs.columns else []
         if len(found) > 1:
@@ -242,6 +250,9 @@ def of_one_setting(runs):
                 f"Choose one, e.g. runs[runs['{name}'] == {int(found[0])}]; on the command line, "
                 f"--{name.removeprefix('n_')} {int(found[0])}."
             )
+    if {"options", "date"} <= {*runs.columns}:
+        by_date = runs.dropna(subset=["options"]).sort_values("date", kind="stable")
+        runs = of_options(runs, by_date.groupby("method")["options"].last())
     return runs
 
 

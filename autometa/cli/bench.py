@@ -92,7 +92,11 @@ def automl(
         ),
     ] = None,
     rerun: Annotated[
-        str, typer.Option(metavar="NAME,...", help="Methods whose reused runs do not count.")
+        str,
+        typer.Option(
+            metavar="NAME,...",
+            help="Methods whose runs in --reuse do not count; without it, in --results.",
+        ),
     ] = "",
     knowledge: Annotated[
         Path | None,
