@@ -139,17 +139,28 @@ class Comparison:
         # Ranks of the means of folds, which are whole as the test takes them.
         return critical_difference(self.ranks.rank(axis=1), alpha)
 
+    def by_task(self, name):
+        """A metric's means over folds where it applies; task × method.
+
+        A failure counts as the worst method or the constant prediction, whichever is worse.
+        """
+        return _by_task(self._filled(name)[0])
+
     def _mean_metric(self, name, *, relative=False):
+        values, constant = self._filled(name)
+        if relative:
+            values = values.div(constant.where(constant > 0), axis=0)
+        return _by_task(values).mean() if len(values) else np.nan
+
+    def _filled(self, name):
+        """A metric without gaps, (task, fold) × method, and that of a constant prediction."""
         values = _pivot(self.runs, name)[self.methods]
         constant = self.runs.groupby(["task", "fold"])[f"constant_{name}"].first()
         applies = constant.notna()
         values, constant = values[applies], constant[applies]
         sign = SIGN[name]
         worst = (sign * values).min(axis=1).fillna(np.inf).clip(upper=sign * constant)
-        values = values.where(values.notna(), sign * worst, axis=0)
-        if relative:
-            values = values.div(constant.where(constant > 0), axis=0)
-        return _by_task(values).mean() if len(values) else np.nan
+        return values.where(values.notna(), sign * worst, axis=0), constant
 
 
 def compare_runs(runs, budget_s=None, *, kind=None, metric=None, methods=None):
