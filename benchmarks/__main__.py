@@ -327,11 +327,15 @@ def automl(
     """autometa against other AutoML systems at equal time, each run in a process of its own."""
     from benchmarks import automl as command
 
+    pairs = [text.partition(":")[::2] for text in budgets.split(",")]
+    n_folds = {float(seconds): int(folds) for seconds, folds in pairs}
+    if len(n_folds) < len(pairs):
+        raise typer.BadParameter(f"--budgets {budgets} gives a time twice. Give each once.")
     figures = command.main(
         *(corpus, results),
         split=split,
         methods=[name for name in methods.split(",") if name] or command.METHODS,
-        budgets={float(s): int(n) for s, _, n in (b.partition(":") for b in budgets.split(","))},
+        budgets=n_folds,
         max_tasks=max_tasks,
         hours=hours,
         peers=peers,

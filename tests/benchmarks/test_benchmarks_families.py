@@ -69,7 +69,7 @@ def test_a_failed_run_counts_as_the_worst_or_the_constant_prediction(corpus, tmp
             **{"method": method, "task": "sum", "fold": 0, "budget_s": 10.0, "n_threads": 2},
             **{"seed": 0, "data": "x", "kind": "regression", "rmse": loss, "constant_rmse": 2.0},
             **{"status": "failed" if loss is None else "ok", "session": "s", "known_as": ""},
-            "log_loss": None,
+            "log_loss": math.nan,
             **{"date": "2026-01-01", "fit_s": 9.0, "calibration_s": 0.5},
         }
         for method, loss in losses.items()
