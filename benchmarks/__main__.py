@@ -311,7 +311,9 @@ def automl(
     budgets: Annotated[str, typer.Option(help="SECONDS:FOLDS by commas.")] = "1:3,10:3,60:1",
     peers: Annotated[Path | None, typer.Option(help="As `autometa bench peers` built.")] = None,
     reuse: Annotated[list[Path] | None, typer.Option(help="Other results that count.")] = None,
-    rerun: Annotated[str, typer.Option(help="Methods whose reused runs do not count.")] = "",
+    rerun: Annotated[
+        str, typer.Option(help="Methods whose runs in --reuse do not count; without, in --results.")
+    ] = "",
     knowledge: Annotated[Path | None, typer.Option(help="Default: the shipped one.")] = None,
     threads: int = 2,
     seed: int = 0,
@@ -325,11 +327,15 @@ def automl(
     """autometa against other AutoML systems at equal time, each run in a process of its own."""
     from benchmarks import automl as command
 
+    pairs = [text.partition(":")[::2] for text in budgets.split(",")]
+    n_folds = {float(seconds): int(folds) for seconds, folds in pairs}
+    if len(n_folds) < len(pairs):
+        raise typer.BadParameter(f"--budgets {budgets} gives a time twice. Give each once.")
     figures = command.main(
         *(corpus, results),
         split=split,
         methods=[name for name in methods.split(",") if name] or command.METHODS,
-        budgets={float(s): int(n) for s, _, n in (b.partition(":") for b in budgets.split(","))},
+        budgets=n_folds,
         max_tasks=max_tasks,
         hours=hours,
         peers=peers,

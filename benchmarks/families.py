@@ -70,7 +70,8 @@ def main(
     dict
         ``rows``: for each variant, against all default families, the mean change of the logarithm
         of the loss over tables of classes (log-loss) and of numbers (root mean squared error),
-        ``wins`` and ``losses`` (tables), Wilcoxon's ``p`` and the mean rank.
+        ``wins`` and ``losses`` (tables), Wilcoxon's ``p``, the mean rank and the number of
+        ``failed`` runs, which count as the worst variant or the constant prediction.
     """
     variants = find_variants(default, further, alone)
     tasks = find_tasks(corpus, split, max_tasks)
@@ -80,28 +81,26 @@ def main(
     runs = runs[runs["task"].isin(tasks.names) & runs["method"].isin(names)]
     runs = runs[(runs["n_threads"] == n_threads) & (runs["seed"] == seed)]
     found = compare_runs(runs, budget_s)
-    loss = runs["log_loss"].where(runs["kind"] != "regression", runs["rmse"])
-    losses = runs.assign(loss=np.log(loss.clip(lower=1e-6))).pivot_table(
-        index=["kind", "task"], columns="method", values="loss"
+    classes, numbers = (
+        np.log(found.by_task(name).clip(lower=1e-6)) for name in ("log_loss", "rmse")
     )
-    losses = losses.reindex(columns=names).dropna()
-    is_number = losses.index.get_level_values("kind") == "regression"
+    losses = pd.concat([classes, numbers])
     rows = []
     for name in found.methods:
         change = losses[name] - losses[ALL]
         rows.append(
             {
                 "variant": name,
-                "classes": change[~is_number].mean() if not is_number.all() else None,
-                "numbers": change[is_number].mean() if is_number.any() else None,
+                "classes": change[classes.index].mean() if len(classes) else None,
+                "numbers": change[numbers.index].mean() if len(numbers) else None,
                 "wins": int((change < 0).sum()),
                 "losses": int((change > 0).sum()),
                 "p": float(stats.wilcoxon(change).pvalue) if change.any() else 1.0,
                 "mean_rank": found.ranks[name].mean(),
+                "failed": int(found.scores[name].isna().sum()),
             }
         )
-    n_numbers = int(is_number.sum())
-    counts = {"tables_of_classes": len(losses) - n_numbers, "tables_of_numbers": n_numbers}
+    counts = {"tables_of_classes": len(classes), "tables_of_numbers": len(numbers)}
     return {"budget_s": budget_s, **counts, "known_tasks": found.known_tasks, "rows": rows}
 
 

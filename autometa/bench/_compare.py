@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from autometa.bench._runs import of_options
 from autometa.bench._scores import MAIN_METRIC, SIGN, check_metric
 from autometa.bench._significance import critical_difference, duel, holm
 from autometa.exceptions import InvalidInputError
@@ -138,17 +139,28 @@ class Comparison:
         # Ranks of the means of folds, which are whole as the test takes them.
         return critical_difference(self.ranks.rank(axis=1), alpha)
 
+    def by_task(self, name):
+        """A metric's means over folds where it applies; task × method.
+
+        A failure counts as the worst method or the constant prediction, whichever is worse.
+        """
+        return _by_task(self._filled(name)[0])
+
     def _mean_metric(self, name, *, relative=False):
+        values, constant = self._filled(name)
+        if relative:
+            values = values.div(constant.where(constant > 0), axis=0)
+        return _by_task(values).mean() if len(values) else np.nan
+
+    def _filled(self, name):
+        """A metric without gaps, (task, fold) × method, and that of a constant prediction."""
         values = _pivot(self.runs, name)[self.methods]
         constant = self.runs.groupby(["task", "fold"])[f"constant_{name}"].first()
         applies = constant.notna()
         values, constant = values[applies], constant[applies]
         sign = SIGN[name]
         worst = (sign * values).min(axis=1).fillna(np.inf).clip(upper=sign * constant)
-        values = values.where(values.notna(), sign * worst, axis=0)
-        if relative:
-            values = values.div(constant.where(constant > 0), axis=0)
-        return _by_task(values).mean() if len(values) else np.nan
+        return values.where(values.notna(), sign * worst, axis=0), constant
 
 
 def compare_runs(runs, budget_s=None, *, kind=None, metric=None, methods=None):
@@ -223,17 +235,24 @@ def compare_runs(runs, budget_s=None, *, kind=None, metric=None, methods=None):
 
 
 def known_tasks_of(runs):
-    """Names of tasks that meta-training has seen, as the newest session of each found."""
+    """Names of tasks that meta-training has seen, as each method's newest session of them found.
+
+    Of each method, since others may have been given other knowledge.
+    """
     if "known_as" not in runs.columns:
         return []
     if "session" in runs.columns:
         runs = runs.sort_values("date", kind="stable")
-        runs = runs[runs["session"] == runs.groupby("task")["session"].transform("last")]
+        newest = runs.groupby(["method", "task"])["session"].transform("last")
+        runs = runs[runs["session"] == newest]
     return sorted(set(runs.loc[runs["known_as"].fillna("") != "", "task"]))
 
 
 def of_one_setting(runs):
-    """Refuse runs of several numbers of threads or seeds, which say nothing of each other."""
+    """Refuse runs of several numbers of threads or seeds, which say nothing of each other.
+
+    Of runs of one method with several options the newest are kept.
+    """
     for name in ("n_threads", "seed"):
         found = sorted(runs[name].dropna().unique()) if name in runs.columns else []
         if len(found) > 1:
@@ -242,6 +261,9 @@ def of_one_setting(runs):
                 f"Choose one, e.g. runs[runs['{name}'] == {int(found[0])}]; on the command line, "
                 f"--{name.removeprefix('n_')} {int(found[0])}."
             )
+    if {"options", "date"} <= {*runs.columns}:
+        by_date = runs.dropna(subset=["options"]).sort_values("date", kind="stable")
+        runs = of_options(runs, by_date.groupby("method")["options"].last())
     return runs
 
 

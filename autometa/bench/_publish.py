@@ -37,7 +37,7 @@ def publish_runs(folder, *, methods=None, on_step=None):
     Returns
     -------
     dict of tuple to int
-        The ids of the new runs by method, task and budget.
+        The ids of the new runs by method, task and budget; None where one was left out.
     """
     folder, tell = Path(folder), on_step or (lambda text: None)
     runs = read_runs(folder)
@@ -57,6 +57,8 @@ def publish_runs(folder, *, methods=None, on_step=None):
         key = [str(first[name]) for name in keys] + sessions
         if key in done:
             continue
+        result = (first["method"], first["task"], first["budget_s"])
+        published.setdefault(result)
         ended = rows[rows["status"] == "ok"]
         if n_lacking := int(ended["prediction_file"].isna().sum()):
             tell(
@@ -77,7 +79,7 @@ def publish_runs(folder, *, methods=None, on_step=None):
             continue
         with (folder / PUBLISHED).open("a") as file:
             file.write(json.dumps({"key": key, "run_id": run_id}) + "\n")
-        published[first["method"], first["task"], first["budget_s"]] = run_id
+        published[result] = run_id
         tell(f"{what}: run {run_id}")
     return published
 

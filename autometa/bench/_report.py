@@ -1,9 +1,11 @@
 """A report in plain text: every table with the overlap with meta-training."""
 
 import contextlib
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from autometa.bench._compare import GRACE_S, compare_runs, known_tasks_of, of_one_setting
 from autometa.bench._over_time import at_all_budgets, over_time
@@ -37,9 +39,10 @@ def report_text(runs, *, metric=None, methods=None, reference=None):
     -------
     str
     """
-    runs = _chosen(runs, methods, reference)
+    chosen = _chosen(runs, methods, reference)
     check_metric(metric)
-    parts = [_machine(runs)]
+    runs = of_one_setting(chosen)
+    parts = [_machine(runs), _mixtures(chosen, runs)]
     budgets = sorted(runs["budget_s"].dropna().unique()) or [None]
     for budget_s in budgets:
         n_all = np.inf
@@ -80,7 +83,7 @@ def write_report(runs, folder, *, metric=None, methods=None, reference=None):
     folder.mkdir(parents=True, exist_ok=True)
     text = report_text(runs, metric=metric, methods=methods, reference=reference)
     (folder / "report.txt").write_text(text, "utf-8")
-    runs = _chosen(runs, methods, reference)
+    runs = of_one_setting(_chosen(runs, methods, reference))
     found = {}
     for budget_s in sorted(runs["budget_s"].dropna().unique()) or [None]:
         name = "unlimited" if budget_s is None else f"{budget_s:g}s"
@@ -99,14 +102,14 @@ def write_report(runs, folder, *, metric=None, methods=None, reference=None):
 
 
 def _chosen(runs, methods, reference):
-    """The runs of some methods, of one setting; refused where there are none of any of them."""
+    """The runs of some methods; refused where there are none of any of them."""
     if runs.empty:
         raise InvalidInputError("There are no runs to report. Run the benchmark first.")
     known = set(runs["method"])
     asked = [*(methods or ()), *([] if reference is None else [reference])]
     if unknown := sorted(set(asked) - known):
         raise InvalidInputError(f"There are no runs of {unknown}, only of {sorted(known)}.")
-    return of_one_setting(runs if methods is None else runs[runs["method"].isin(list(methods))])
+    return runs if methods is None else runs[runs["method"].isin(list(methods))]
 
 
 def _save(axes, path):
@@ -202,6 +205,27 @@ def _machine(runs):
     head = f"{len(runs)} runs on {runs['task'].nunique()} tasks"
     head += f"; meta-training has seen {len(known_tasks_of(runs))} of these."
     return "\n".join([head, *lines])
+
+
+def _mixtures(runs, kept):
+    """Methods of which there are runs of several options or versions, a line each."""
+    lines = []
+    left_out = runs["method"].value_counts() - kept["method"].value_counts()
+    for method, n in left_out[left_out > 0].items():
+        options = kept.loc[kept["method"] == method, "options"].dropna().iloc[-1]
+        lines.append(
+            f"{method} has runs of other options, {n} of them; only the newest count: {options}"
+        )
+    for method, rows in kept.groupby("method") if "versions" in kept else ():
+        versions = pd.DataFrame([json.loads(text) for text in rows["versions"].dropna().unique()])
+        several = [
+            f"{name} {', '.join(sorted(found.dropna().unique()))}"
+            for name, found in versions.items()
+            if found.nunique() > 1
+        ]
+        if several:
+            lines.append(f"{method} was run in several versions: {'; '.join(several)}.")
+    return "\n".join(lines)
 
 
 def _failures(runs):

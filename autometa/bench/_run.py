@@ -15,7 +15,7 @@ from autometa._deadline import Deadline
 from autometa.bench._fold import Fold
 from autometa.bench._known import known_tasks
 from autometa.bench._process import Limits, run_process
-from autometa.bench._runs import RunsFile, key_of, newest_of, read_runs
+from autometa.bench._runs import RunsFile, key_of, newest_of, of_options, read_runs
 from autometa.bench._splits import outer_folds
 from autometa.exceptions import InvalidInputError
 
@@ -61,7 +61,8 @@ def run_benchmark(
     reuse : sequence of path
         Other folders of runs that count as done.
     rerun : sequence of str
-        Methods whose runs in ``reuse`` do not count.
+        Methods whose runs in ``reuse`` do not count; without ``reuse``, those in ``folder``, so
+        that all are made anew.
     knowledge : path, optional
         Meta-learned knowledge that ``autometa`` shall use, and whose tables are known; by default
         what ships.
@@ -95,9 +96,12 @@ def run_benchmark(
     if unknown := sorted(set(rerun) - {method.name for method in methods}):
         raise InvalidInputError(f"rerun names {unknown}, which are not among the methods.")
     own, others = read_runs(folder), read_runs(*reuse)
-    others = others[~others["method"].isin(list(rerun))]
+    if reuse:
+        others = others[~others["method"].isin(list(rerun))]
+    else:
+        own = own[~own["method"].isin(list(rerun))]
     options = {method.name: _as_json(_options(method, knowledge)) for method in methods}
-    own, others = _of_options(own, options), _of_options(others, options)
+    own, others = of_options(own, options), of_options(others, options)
     done = {key_of(row) for runs in (own, others) for row in runs.to_dict("records")}
     known = known_tasks(knowledge)
     session = _Session(folder, n_threads, seed, memory_mb, unlimited_s, keep_predictions)
@@ -140,7 +144,9 @@ def run_benchmark(
                     tables=_written(fold, place),
                     about={**about, "data": data[fold.number], "n_folds": len(folds)},
                 )
-    own = _of_options(read_runs(folder), options)
+    own = of_options(read_runs(folder), options)
+    if not reuse:
+        own = own[~own["method"].isin(list(rerun)) | (own["session"] == session.name)]
     if others.empty or own.empty:
         return own if others.empty else others
     return newest_of(pd.concat([others, own], ignore_index=True))
@@ -244,15 +250,6 @@ def _options(method, knowledge):
     if knowledge is None or method.file.name != "autometa.py":
         return method.options
     return {"knowledge": str(Path(knowledge).absolute()), **method.options}
-
-
-def _of_options(runs, options):
-    """Leave out runs of methods that are now asked with other options."""
-    if "options" not in runs:  # written by hand
-        return runs
-    asked = runs["method"].map(options)
-    is_other = asked.notna() & runs["options"].notna() & (asked != runs["options"])
-    return runs[~is_other].reset_index(drop=True)
 
 
 def _as_json(options):

@@ -103,6 +103,15 @@ def newest_of(runs):
     return runs[runs["data"] == newest].reset_index(drop=True)
 
 
+def of_options(runs, options):
+    """Leave out runs of methods of which others of the ``options``, by method, are wanted."""
+    if "options" not in runs:  # written by hand
+        return runs
+    wanted = runs["method"].map(options)
+    is_other = wanted.notna() & runs["options"].notna() & (wanted != runs["options"])
+    return runs[~is_other].reset_index(drop=True)
+
+
 def key_of(row):
     """The values that tell a run apart."""
     values = [row[name] for name in KEY]

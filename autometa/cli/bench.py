@@ -63,8 +63,11 @@ def automl(
         typer.Option(metavar="ALIAS", help="An OpenML suite, by alias or id, with its own splits."),
     ] = None,
     split: Annotated[
-        str, typer.Option(help="Where the corpus has splits, the one to use; 'all' for all.")
-    ] = "meta-valid",
+        str | None,
+        typer.Option(
+            help="Where the corpus has splits, the one to use; 'all' for all. [default: meta-valid]"
+        ),
+    ] = None,
     min_rows: Annotated[int, typer.Option(help="Leave out smaller tables of the corpus.")] = 0,
     max_tasks: Annotated[int | None, typer.Option(min=1, help="Use so many tables.")] = None,
     methods: Annotated[
@@ -92,7 +95,11 @@ def automl(
         ),
     ] = None,
     rerun: Annotated[
-        str, typer.Option(metavar="NAME,...", help="Methods whose reused runs do not count.")
+        str,
+        typer.Option(
+            metavar="NAME,...",
+            help="Methods whose runs in --reuse do not count; without it, in --results.",
+        ),
     ] = "",
     knowledge: Annotated[
         Path | None,
@@ -119,6 +126,11 @@ def automl(
     check_folder(results, "--results")
     if publish and suite is None:
         raise InvalidInputError("--publish needs --suite: runs are published on OpenML's tasks.")
+    if suite is not None and (split is not None or min_rows):
+        raise InvalidInputError(
+            "--split and --min-rows are for --corpus. Leave them out; --max-tasks takes the first "
+            "tables of a suite."
+        )
 
     from autometa.bench import benchmark_tasks, find_methods, report_text, run_benchmark
     from autometa.bench._scores import check_metric
@@ -128,10 +140,12 @@ def automl(
     chosen = find_methods([name.strip() for name in methods.split(",") if name.strip()])
     tasks = benchmark_tasks(
         *(corpus, suite),
-        split=None if split == "all" else split,
+        split=None if split == "all" else split or "meta-valid",
         min_rows=min_rows,
         max_tasks=max_tasks,
     )
+    if publish:
+        _check_splits(tasks, budgets)
     progress = _Progress(len(tasks))
     with ProgressBar(progress.describe):
         runs = run_benchmark(
@@ -151,7 +165,12 @@ def automl(
     if publish:
         from autometa.bench import publish_runs
 
-        publish_runs(results, methods=[method.name for method in chosen], on_step=print_line)
+        names = [method.name for method in chosen]
+        ids = publish_runs(results, methods=names, on_step=print_line).values()
+        if n_left_out := sum(run_id is None for run_id in ids):
+            raise InvalidInputError(
+                f"{n_left_out} of {len(ids)} results were not published; it says above why."
+            )
 
 
 @app.command("peers", epilog=PEERS_EXAMPLE)
@@ -232,12 +251,28 @@ def _read_budgets(texts):
     for text in texts:
         seconds, _, folds = text.partition(":")
         try:
-            budgets[float(seconds)] = int(folds or 1)
+            budget_s, n_folds = float(seconds), int(folds or 1)
         except ValueError:
             raise InvalidInputError(
                 f"--budget must be SECONDS or SECONDS:FOLDS, e.g. 10:3, got {text!r}."
             ) from None
+        if budget_s in budgets:
+            raise InvalidInputError(
+                f"--budget gives {budget_s:g} s twice. Give it once, with the most folds wanted."
+            )
+        budgets[budget_s] = n_folds
     return budgets
+
+
+def _check_splits(tasks, budgets):
+    """Refuse fewer folds than tasks have splits, since OpenML takes whole runs only."""
+    for task in tasks:
+        if min(budgets.values()) < len(task.splits):
+            raise InvalidInputError(
+                f"{task.name} has {len(task.splits)} splits, and --publish needs runs on all of "
+                f"them. Give every --budget at least {len(task.splits)} folds, e.g. "
+                f"{min(budgets):g}:{len(task.splits)}."
+            )
 
 
 def _of_setting(runs, threads, seed):

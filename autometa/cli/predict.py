@@ -51,7 +51,7 @@ def run(
     model = load(folder)
     if proba and not hasattr(model, "predict_proba"):
         raise InvalidInputError(f"--proba is for classes, but {folder} predicts numbers.")
-    X = _known_columns(model, read_table(file))
+    X = _known_columns(model, read_table(file, keep=getattr(model, "feature_names_in_", ())))
     targets = [f"_{name}" for name in getattr(model, "target_names_", [])]
     names = [f"prediction{target}" for target in targets or [""]]
     predictions = pd.DataFrame(model.predict(X), columns=names)

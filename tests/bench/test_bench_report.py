@@ -37,6 +37,16 @@ def test_every_table_says_how_many_tasks_meta_training_has_seen(runs):
     assert "Overlap with meta-training: 1 of 3 tasks (t1): THEIR SCORES DO NOT COUNT." in seen
 
 
+def test_what_the_knowledge_of_one_method_has_seen_is_told_of_after_runs_of_another(runs):
+    of_autometa = runs["method"] == "autometa"
+    runs = runs.assign(known_as=of_autometa.map({True: "an old friend", False: ""}))
+    runs = runs.assign(session=of_autometa.map({True: "s", False: "t"}))
+    runs.loc[~of_autometa, "date"] = "2026-01-03"
+
+    assert report_text(runs).count("Overlap with meta-training: 3 of 3 tasks") == 3
+    assert "Overlap with meta-training: 0 of" in report_text(runs, methods=["flaml", "linear"])
+
+
 def test_over_time_only_the_tasks_of_the_table_are_counted(runs):
     is_known = runs["task"] == "t1"
     runs = runs.assign(known_as=is_known.map({True: "an old friend", False: ""}))
@@ -121,6 +131,37 @@ def test_what_there_is_not_cannot_be_reported(runs, options, said):
 def test_runs_of_several_settings_are_no_report(runs):
     with pytest.raises(InvalidInputError, match=r"several values of seed.* --seed 0"):
         report_text(pd.concat([runs, runs.assign(seed=1)]))
+
+
+def test_of_several_options_of_a_method_the_newest_are_reported(runs):
+    old = runs.assign(options="{}", date="2026-01-01", roc_auc=0.1)
+    is_new = runs["method"].isin(["autometa", "flaml"])
+    new = runs[is_new]
+    new = new.assign(options=new["method"].map({"autometa": '{"knowledge": "a"}', "flaml": "{}"}))
+
+    both = pd.concat([old[old["method"] != "flaml"], new])
+
+    text = report_text(both)
+
+    assert "autometa has runs of other options, 6 of them; only the newest count: " in text
+    assert text.count('{"knowledge": "a"}') == 1 and "flaml has runs" not in text
+    assert "linear has runs" not in text
+    table = compare_runs(both, 10.0).table()
+    assert table.loc["autometa", "roc_auc"] == pytest.approx(0.8)
+
+
+def test_a_method_that_was_run_in_several_versions_is_named(runs):
+    versions = {"autometa": '{"autometa": "0.2"}', "flaml": '{"flaml": "1"}', "linear": "{}"}
+    runs = runs.assign(versions=runs["method"].map(versions))
+    old = (runs["method"] == "autometa") & (runs["task"] == "t1")
+    failed = (runs["method"] == "flaml") & (runs["task"] == "t1")
+
+    assert "in several versions" not in report_text(
+        runs.assign(versions=runs["versions"].mask(failed, "{}"))
+    )
+    text = report_text(runs.assign(versions=runs["versions"].mask(old, '{"autometa": "0.1"}')))
+
+    assert "autometa was run in several versions: autometa 0.1, 0.2." in text
 
 
 def test_a_metric_that_no_task_has_is_named(runs):

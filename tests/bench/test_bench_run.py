@@ -144,6 +144,19 @@ def test_runs_of_other_folders_count_unless_asked_to_run_again(bench, tmp_path):
     assert sorted(runs["method"] + " " + runs["status"]) == ["a failed"] * 2 + ["b ok"] * 2
 
 
+def test_runs_of_the_folder_itself_are_run_again_where_no_other_is_named(bench):
+    bench(["a", "b"], {1: 1})
+    bench.asked.clear()
+    bench.outcome["a"] = {"status": "failed", "error": "ValueError: no"}
+
+    runs = bench(["a", "b"], {1: 1}, rerun=["a"])
+    none = bench(["a", "b"], {1: 1}, rerun=["a"], hours=0)
+
+    assert [name for name, *_ in bench.asked] == ["a", "a"]
+    assert sorted(runs["method"] + " " + runs["status"]) == ["a failed"] * 2 + ["b ok"] * 2
+    assert set(none["method"]) == {"b"}
+
+
 def test_a_failed_run_is_a_row_too(bench):
     bench.outcome["a"] = {"status": "timeout", "error": "ended after 62 s of fit", "fit_s": 62.0}
 

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import shutil
 import subprocess
 import sys
 import time
@@ -147,28 +148,64 @@ def test_what_amlb_asks_for_reaches_the_estimator(amlb, table, tmp_path, monkeyp
 
 
 def test_amlb_finds_the_module_that_the_definition_names(monkeypatch):
-    called = {}
     install(
         monkeypatch,
-        amlb__utils={"call_script_in_same_dir": lambda *args: called.update(setup=args)},
         frameworks__shared__caller={"run_in_venv": lambda *args, **named: (args, named)},
     )
     folder = FOLDER / "amlb" / "extensions" / "autometa"
     module = load(folder / "__init__.py", "autometa_in_amlb")
     rows = SimpleNamespace(X="X", y="y")
 
-    module.setup("root", "stable")
     (path, script), named = module.run(
         SimpleNamespace(train=rows, test=rows), SimpleNamespace(measure_inference_time=False)
     )
 
-    assert called["setup"][1:] == ("setup.sh", "root", "stable")
-    assert (Path(path).parent / script).is_file() and (folder / "setup.sh").is_file()
+    assert (Path(path).parent / script).is_file()
     assert named["input_data"]["train"] == {"X": "X", "y": "y"}
     definition = (FOLDER / "amlb" / "frameworks.yaml").read_text()
     assert "module: extensions.autometa" in definition
-    checked = subprocess.run(["bash", "-n", str(folder / "setup.sh")], capture_output=True)
-    assert checked.returncode == 0, checked.stderr
+    assert "{" not in definition  # it does not fill in what stands in braces
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the benchmark runs where there is bash")
+@pytest.mark.parametrize("setup_env", [".setup/setup_env", ".setup_env"])
+@pytest.mark.parametrize(
+    ("args", "installed"),
+    [
+        (["stable"], "-r FOLDER/requirements.txt"),  # where the definition has no setup_args
+        (["1.2"], "autometa==1.2"),
+        (["latest", "https://some.where"], "https://some.where"),
+        (["latest", "here"], "CHECKOUT"),
+    ],
+)
+def test_amlb_sets_up_what_the_definition_asks_for(
+    monkeypatch, tmp_path, args, installed, setup_env
+):
+    checkout = tmp_path / "a checkout"
+    folder = checkout / "benchmarks" / "amlb" / "extensions" / "autometa"
+    shutil.copytree(FOLDER / "amlb" / "extensions" / "autometa", folder)
+    shared = tmp_path / "amlb" / "frameworks" / "shared" / "setup.sh"
+    shared.parent.mkdir(parents=True)
+    shared.write_text('PIP() { echo "PIP $*"; }\nPY() { echo 1.2; }\necho "FOR $1"\n')
+
+    def call_script_in_same_dir(caller, script, *args, **options):
+        assert options == {"_shell_": False}
+        command = ["bash", str(Path(caller).parent / script), *args]
+        found.append(subprocess.run(command, capture_output=True, text=True, check=True))
+
+    found = []
+    install(monkeypatch, amlb__utils={"call_script_in_same_dir": call_script_in_same_dir})
+    module = load(folder / "__init__.py", "autometa_in_amlb")
+    (folder / setup_env).parent.mkdir(exist_ok=True)
+    (folder / setup_env).write_text(f"AMLB_ROOT={tmp_path / 'amlb'}\nPY_EXEC_PATH=python\n")
+
+    module.setup(*args, _shell_=False)
+
+    lines = found[0].stdout.splitlines()
+    installed = installed.replace("FOLDER", str(folder)).replace("CHECKOUT", str(checkout))
+    assert f"FOR {folder}" in lines and found[0].stderr == ""
+    assert lines[-1] == f"PIP install --no-cache-dir {installed}"
+    assert (folder / ".setup" / "installed").read_text() == "1.2\n"
 
 
 @pytest.fixture

@@ -63,3 +63,11 @@ def test_stored_runs_are_printed_without_running_any(corpus, tmp_path):
     assert whole["n_tasks"] == classification["n_tasks"] == 2
     assert whole["table"][0]["method"] == "autometa"
     assert whole["table"][0]["mean_rank"] == 1.0
+
+
+def test_a_budget_given_twice_is_refused(corpus, tmp_path):
+    options = ["--corpus", str(corpus), "--results", str(tmp_path / "results"), "--hours", "0"]
+
+    found = CliRunner().invoke(app, ["automl", *options, "--budgets", "10:3,10:1"])
+
+    assert found.exit_code == 2 and "twice" in found.output

@@ -60,3 +60,27 @@ def test_variants_are_run_and_compared(corpus, tmp_path):
     assert rows["knn alone"]["losses"] == 1 and math.isfinite(rows["with svm"]["numbers"])
     assert fewer.exit_code == 0 and "with svm" in fewer.stdout and "alone" not in fewer.stdout
     assert "overlap with meta-training: 0" in printed.stdout and "knn alone" in printed.stdout
+
+
+def test_a_failed_run_counts_as_the_worst_or_the_constant_prediction(corpus, tmp_path):
+    losses = {families.ALL: 1.0, "without linear": None, "without knn": 3.0}
+    rows = [
+        {
+            **{"method": method, "task": "sum", "fold": 0, "budget_s": 10.0, "n_threads": 2},
+            **{"seed": 0, "data": "x", "kind": "regression", "rmse": loss, "constant_rmse": 2.0},
+            **{"status": "failed" if loss is None else "ok", "session": "s", "known_as": ""},
+            "log_loss": math.nan,
+            **{"date": "2026-01-01", "fit_s": 9.0, "calibration_s": 0.5},
+        }
+        for method, loss in losses.items()
+    ]
+    (tmp_path / "results" / "runs").mkdir(parents=True)
+    pd.DataFrame(rows).to_parquet(tmp_path / "results" / "runs" / "s.parquet")
+    options = {"default": ["linear", "knn"], "further": [], "alone": [], "hours": 0}
+
+    figures = families.main(corpus, tmp_path / "results", **options)
+
+    found = {row["variant"]: row for row in figures["rows"]}
+    assert found["without linear"]["numbers"] == pytest.approx(math.log(3))
+    assert (found["without linear"]["losses"], found["without linear"]["failed"]) == (1, 1)
+    assert found["without knn"]["failed"] == 0 and figures["tables_of_numbers"] == 1

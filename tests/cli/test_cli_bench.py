@@ -89,6 +89,9 @@ def test_what_peers_need_is_told_without_installing(run, tmp_path):
         (["--corpus", "nowhere"], "There is no folder nowhere"),
         (["--corpus", "nowhere", "--publish"], "--publish needs --suite"),
         (["--corpus", "nowhere", "--budget", "ten"], "SECONDS or SECONDS:FOLDS"),
+        (["--corpus", "nowhere", "--budget", "10:3", "--budget", "10.0:1"], "10 s twice"),
+        (["--suite", "one", "--split", "meta-valid"], "--split and --min-rows are for --corpus"),
+        (["--suite", "one", "--min-rows", "9"], "--split and --min-rows are for --corpus"),
         (["--corpus", "nowhere", "--methods", "flamel"], "no method 'flamel'"),
         (["--corpus", "nowhere", "--metric", "auc"], "metric must be one of"),
         (["--corpus", "nowhere", "--hours", "-1"], "'--hours'"),
@@ -135,11 +138,9 @@ def test_runs_on_a_suite_are_published_once_when_all_its_splits_are_done(
         *("--threads", 1, "--publish"),
     )
 
-    first = run(*command, "--budget", "1:1")
     whole = run(*command, "--budget", "1:6")
     again = run(*command, "--budget", "1:6")
 
-    assert "not published" in first.stderr and server.runs != []
     assert (whole.exit_code, again.exit_code) == (0, 0), whole.stderr + again.stderr
     assert len(server.runs) == len(server.flows) == 1
     assert "<oml:name>autometa.bench.mean</oml:name>" in server.flows[0]["description"]
@@ -147,11 +148,24 @@ def test_runs_on_a_suite_are_published_once_when_all_its_splits_are_done(
     assert "run 1001" in whole.stderr and "run 1001" not in again.stderr
 
 
+def test_fewer_folds_than_a_task_has_splits_are_not_run_to_be_published(
+    run, mean, server, tmp_path
+):
+    command = ("bench", "automl", "--suite", "one", "--methods", mean, "--threads", 1)
+    options = ("--budget", "1:6", "--budget", "2:1", "--results", tmp_path / "results", "--publish")
+
+    refused = run(*command, *options)
+
+    assert refused.exit_code == 2
+    assert "kinds-t1061 has 6 splits" in refused.stderr and "at least 6 folds" in refused.stderr
+    assert not (tmp_path / "results" / "runs").exists()
+
+
 def test_what_cannot_be_published_says_why(run, mean, server, tmp_path):
     results = tmp_path / "results"
     command = (
         *("bench", "automl", "--suite", "one", "--methods", mean, "--results", results),
-        *("--threads", 1, "--budget", "1:1"),
+        *("--threads", 1, "--budget", "1:6"),
     )
 
     run(*command)
@@ -159,8 +173,9 @@ def test_what_cannot_be_published_says_why(run, mean, server, tmp_path):
     (results / "published.jsonl").write_text('{"key": ["mea')
     damaged = run(*command, "--publish")
 
-    assert without.exit_code == 0, without.stderr
-    assert "The predictions of 1 runs were not kept" in without.stderr
+    assert without.exit_code == 2
+    assert "The predictions of 6 runs were not kept" in without.stderr
+    assert "1 of 1 results were not published" in without.stderr
     assert damaged.exit_code == 2
     assert "published.jsonl has a damaged line" in damaged.stderr
     assert damaged.stdout == without.stdout  # the report is there all the same

@@ -58,6 +58,21 @@ def test_columns_that_the_model_does_not_know_are_left_out_and_named(fit, run, t
     assert "Left out, not known to the model: y" in result.stderr
 
 
+def test_a_column_without_a_name_that_the_model_knows_is_no_number_of_rows(
+    fit, run, table, tmp_path
+):
+    rows = pd.read_csv(table)
+    rows.index = [*range(20), *range(len(rows) - 20)]  # of two tables, one below the other
+    rows.to_csv(table)
+    fit()
+    rows[:20].drop(columns="y").to_csv(tmp_path / "new.csv")
+
+    result = run("predict", tmp_path / "model", tmp_path / "new.csv", "--out", tmp_path / "p.csv")
+
+    assert result.exit_code == 0, result.stderr
+    assert len(pd.read_csv(tmp_path / "p.csv")) == 20
+
+
 def test_several_targets_are_fitted_and_predicted_together(fit, run, table, tmp_path):
     frame = pd.read_csv(table)
     frame.assign(w=frame["z"] * 2, big=np.where(frame["z"] > 0, "big", "small")).to_csv(

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autometa.exceptions import AutoMetaError, DroppedColumnsWarning
+from autometa.encoding import TableEncoder
+from autometa.exceptions import AutoMetaError, DroppedColumnsWarning, UnreadableCellsWarning
 from autometa.tasks import read_table, task_from_file
 
 TABLE = pd.DataFrame(
@@ -77,6 +78,49 @@ def test_names_with_commas_empty_lines_and_spaces_do_not_mislead(tmp_path, conte
 
 
 @pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        ("name;price, EUR;weight, kg\na;1;2\n", ["name", "price, EUR", "weight, kg"]),
+        ("a, b; c, d\n1;2\n\n3;4\n", ["a, b", "c, d"]),
+        ("a;b\n1,5;2,5\n", ["a", "b"]),
+        ("a,b;c,d\n1,2,3\n4,5,6\n", ["a", "b;c", "d"]),
+        ('a;b,c\n"x;y";2\n', ["a", "b,c"]),
+        ("a,b\n1,2,\n3,4,\n", ["a", "b"]),
+        ("a;b\n", ["a", "b"]),
+    ],
+)
+def test_of_two_delimiters_the_one_that_parts_all_lines_alike_is_taken(tmp_path, content, names):
+    (tmp_path / "t.csv").write_text(content)
+
+    assert read_table(tmp_path / "t.csv").columns.tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("content", "cells"),
+    [
+        ("a\n1\n\n3\n", [1, np.nan, 3]),
+        ("a\r\n\r\n1\r\n", [np.nan, 1]),
+        ("\n\na\n1\n2\n\n\n", [1, 2]),  # nor are empty lines around the table rows of it
+        ('a\n1\n""\n', [1, np.nan]),
+        ('a\nx\n\n" y "\n', ["x", np.nan, " y "]),
+    ],
+)
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+def test_an_empty_line_of_one_column_is_a_row(tmp_path, content, cells, ending):
+    content = content.encode()
+    path = tmp_path / f"t{ending}"
+    path.write_bytes(gzip.compress(content) if ending == ".csv.gz" else content)
+
+    pd.testing.assert_series_equal(read_table(path)["a"], pd.Series(cells, name="a"))
+
+
+def test_an_empty_line_of_several_columns_is_no_row(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n\n3,4\n")
+
+    assert read_table(tmp_path / "t.csv")["a"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
     ("delimiter", "cells", "numbers"),
     [
         (";", ["1,5", "-2", "", "1.234,25"], [1.5, -2.0, np.nan, 1234.25]),
@@ -100,6 +144,59 @@ def test_decimal_commas_and_thousands_marks_are_read(tmp_path, delimiter, cells,
         np.testing.assert_array_equal(found, numbers)
 
 
+@pytest.mark.parametrize(
+    ("cells", "others", "numbers"),
+    [
+        (["1.639", "2.973", "867"], "0,5", [1639, 2973, 867]),
+        (["-1.639", "", "0"], "1.234,5", [-1639, np.nan, 0]),
+        (["1.639", "2.973", "867"], "0.5", [1.639, 2.973, 867]),  # no decimal comma anywhere
+        (["1.639", "2.973", "867"], "Bonn, Ulm", [1.639, 2.973, 867]),
+        (["1.639", "2.97", "867"], "0,5", [1.639, 2.97, 867]),
+        (["0.639", "2.973", "8"], "0,5", [0.639, 2.973, 8]),
+        (["1639", "2.973", "8"], "0,5", [1639, 2.973, 8]),
+    ],
+)
+def test_thousands_without_decimals_are_read_beside_decimal_commas(
+    tmp_path, cells, others, numbers
+):
+    lines = "".join(f"{cell};{others}\n" for cell in cells)
+    (tmp_path / "t.csv").write_text(f"a;b\n{lines}")
+
+    np.testing.assert_array_equal(read_table(tmp_path / "t.csv")["a"], numbers)
+
+
+@pytest.mark.parametrize(
+    ("cells", "others", "found"),
+    [
+        (["1,5", "1.234,25", "low"], "x", ["1.5", "1234.25", "low"]),
+        (["1.639", "2.973", "low"], "0,5", ["1639", "2973", "low"]),
+        (["1.639", "2.973", "low"], "0.5", ["1.639", "2.973", "low"]),
+        (["12", "13", "14a", "1.5"], "0,5", ["12", "13", "14a", "1.5"]),
+    ],
+)
+def test_cells_that_read_are_numbers_beside_one_that_does_not(tmp_path, cells, others, found):
+    lines = "".join(f"{cell};{others}\n" for cell in cells)
+    (tmp_path / "t.csv").write_text(f"a;b\n{lines}")
+
+    assert read_table(tmp_path / "t.csv")["a"].tolist() == found
+
+
+def test_a_cell_that_cannot_be_read_costs_no_other_one(tmp_path):
+    numbers = [f"{number},5" for number in range(200)]
+    (tmp_path / "train.csv").write_text("\n".join(["a;b", *(f"{n};x" for n in numbers)]))
+    (tmp_path / "test.csv").write_text("a;b\n1,5;x\n2,5;x\nk. A.;x\n")
+    (tmp_path / "odd.csv").write_text("\n".join(["a;b", *(f"{n};x" for n in numbers), "?!;x"]))
+    train, test, odd = (read_table(tmp_path / f"{name}.csv") for name in ("train", "test", "odd"))
+
+    with pytest.warns(UnreadableCellsWarning, match="'k. A.'"):
+        cells = TableEncoder().fit(train).expand(test)[:, 0]
+    with pytest.warns(UnreadableCellsWarning, match="'\\?!'"):
+        kinds = TableEncoder().fit(odd).kinds_
+
+    np.testing.assert_array_equal(cells, [1.5, 2.5, np.nan])
+    assert kinds[0] == "number"
+
+
 def test_row_numbers_without_a_name_are_left_out(tmp_path):
     TABLE.iloc[[2, 0, 1]].to_csv(tmp_path / "t.csv")
 
@@ -107,6 +204,14 @@ def test_row_numbers_without_a_name_are_left_out(tmp_path):
         table = read_table(tmp_path / "t.csv")
 
     assert table.columns.tolist() == ["age", "city", "paid"]
+
+
+def test_row_numbers_are_kept_where_they_are_asked_for(tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv")
+
+    table = read_table(tmp_path / "t.csv", keep=["Unnamed: 0"])
+
+    assert table.columns.tolist() == ["Unnamed: 0", "age", "city", "paid"]
 
 
 def test_a_first_column_without_a_name_that_repeats_values_is_kept(tmp_path):
