@@ -22,6 +22,7 @@ from autometa.proposers._normalise import (
     to_regret,
     to_regret_of_merit,
 )
+from autometa.proposers._task_residuals import task_signal
 from autometa.space import SpaceEncoder, is_inactive, is_missing, plain_value
 
 _MAX_SHARED = 1000  # configurations kept where tasks share them
@@ -46,6 +47,9 @@ class ScoreTable:
     uncertainty : ndarray of shape (n_configs, n_configs)
         Mean covariance over tasks of what was filled in; 0 where all was evaluated.
     best, spread : ndarray of shape (n_tasks,)
+        Where all scores of a task are equal, the median spread of the others.
+    signal : ndarray of shape (n_tasks,)
+        See :func:`~autometa.proposers._task_residuals.task_signal`.
     log_cost : ndarray of shape (n_tasks, n_configs) or None
         Of seconds; None where no cost is known.
     kernel : ConfigKernel
@@ -74,19 +78,27 @@ class ScoreTable:
         self.metafeatures = knowledge.metafeatures.reindex(tasks)
         configs = rows.drop_duplicates("config").set_index("config")[list(self.space)]
         scales = np.array([task_scale(scores) for scores in observed.to_numpy()])
-        self.best, self.spread = scales[:, 0], scales[:, 1]
+        self.best, spread = scales[:, 0], scales[:, 1]
+        self.signal = task_signal(spread)
+        self.spread = np.where(np.isnan(spread), _median(spread), spread)
         merit = to_merit(to_regret(observed.to_numpy(), self.best[:, None], self.spread[:, None]))
-        # What failed is as bad as the worst of its task; what nobody tried stays unknown.
+        # What failed is as bad as the worst of its task, and poor where only equal ones ran; what
+        # nobody tried stays unknown.
         tried = rows.pivot(index="task", columns="config", values="tried").reindex(tasks)
         failed = (tried == 1).to_numpy() & np.isnan(merit)
-        merit = np.where(failed, np.nanmin(merit, axis=1, keepdims=True), merit)
-        kept = _choose_support(merit, self.encoder.encode(configs.loc[observed.columns]), rng)
+        worst = np.minimum(np.nanmin(merit, axis=1, keepdims=True), to_merit(1.0))
+        merit = np.where(failed, worst, merit)
+        tells = np.isfinite(spread) | failed.any(axis=1)
+        if not tells.any():
+            tells[:] = True
+        all_points = self.encoder.encode(configs.loc[observed.columns])
+        kept = _choose_support(merit, all_points, rng)
         names = observed.columns[kept]
         self.configs = configs.loc[names].reset_index(drop=True)
         self.points = self.encoder.encode(self.configs)
-        all_points = self.encoder.encode(configs.loc[observed.columns])
-        self.kernel = _fit(all_points, self.encoder.groups, merit, rng)
-        self.merit, self.uncertainty = _fill(merit, all_points, kept, self.kernel, rng)
+        self.kernel = _fit(all_points, self.encoder.groups, merit[tells], rng)
+        filled, uncertainty = _fill(merit[tells], all_points, kept, self.kernel, rng)
+        self.merit, self.uncertainty = _add_silent(filled, uncertainty, tells)
         self.log_cost = _costs(rows, tasks, names)
 
     @classmethod
@@ -285,6 +297,22 @@ def _fill(merit, points, kept, kernel, rng):
         scatter = away.T @ away + left_open
         covariance = (scatter + _KERNEL_WEIGHT * prior) / (len(merit) + _KERNEL_WEIGHT)
     return filled, left_open / len(merit)
+
+
+def _add_silent(filled, uncertainty, tells):
+    """Give tasks that tell nothing the others' mean, and leave open what those differ in."""
+    if tells.all():
+        return filled, uncertainty
+    mean = filled.mean(axis=0)
+    merit = np.tile(mean, (len(tells), 1))
+    merit[tells] = filled
+    away = filled - mean
+    return merit, uncertainty + (1 - tells.mean()) * (away.T @ away) / len(away)
+
+
+def _median(spread):
+    known = spread[np.isfinite(spread)]
+    return np.median(known) if len(known) else 1.0
 
 
 def _costs(rows, tasks, names):
