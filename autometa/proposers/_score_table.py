@@ -5,11 +5,13 @@ whose mean and covariance over configurations come from all tasks (Schwaighofer,
 "Learning Gaussian process kernels via hierarchical Bayes", 2004), with the kernel as their prior.
 """
 
+import math
 import weakref
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import FloatDistribution
 from scipy.linalg import cho_factor, cho_solve
 
 from autometa.exceptions import InvalidInputError
@@ -160,11 +162,20 @@ class ScoreTable:
             for value in self.configs[name]
         )
 
+    def find(self, key):
+        """Place of a stored configuration by its key, exact or else rounded; -1 without one."""
+        if key in self._place_of:
+            return self._place_of[key]
+        return self._rounded_place_of.get(rounded_key(key, self.space), -1)
+
     @cached_property
-    def place_of(self):
-        """Where each stored configuration stands, by its key."""
+    def _place_of(self):
         rows = self.configs.to_dict("records")
         return {config_key(config, self.space): place for place, config in enumerate(rows)}
+
+    @cached_property
+    def _rounded_place_of(self):
+        return {rounded_key(key, self.space): place for key, place in self._place_of.items()}
 
 
 def config_key(config, space):
@@ -181,6 +192,23 @@ def config_key(config, space):
         if not is_inactive(value, space.get(name))
     ]
     return tuple(sorted(active))
+
+
+def rounded_key(key, space):
+    """Name a configuration alike where its floats differ by rounding, be it to single precision."""
+    return tuple(
+        (name, (kind, _rounded(value) if isinstance(space.get(name), FloatDistribution) else value))
+        for name, (kind, value) in key
+    )
+
+
+def _rounded(value):
+    """The first 24 bits of a number, all that single precision holds, and its exponent."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    part, exponent = math.frexp(value)
+    part = round(part * 2**24)
+    return (part, exponent) if abs(part) < 2**24 else (part // 2, exponent + 1)
 
 
 def _comparable(value):
@@ -207,8 +235,10 @@ def _last_steps(table, space):
     _, first = np.unique(config, return_index=True)
     distinct = configs.iloc[first].to_dict("records")
     # Equal numbers of different types are one configuration.
-    same, _ = pd.factorize(pd.Series([config_key(one, space) for one in distinct], dtype=object))
-    config = same[config]
+    keys = [config_key(one, space) for one in distinct]
+    # The order of rows has no say in what is drawn, or in ties.
+    number = {key: place for place, key in enumerate(sorted(set(keys)))}
+    config = np.array([number[key] for key in keys])[config]
     rows = configs.assign(
         config=config,
         **{name: table[name].to_numpy() for name in ("task", "step", "score", "cost_s")},
