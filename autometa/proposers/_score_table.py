@@ -10,7 +10,6 @@ import weakref
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from optuna.distributions import FloatDistribution
 from scipy.linalg import cho_factor, cho_solve
 
@@ -52,6 +51,9 @@ class ScoreTable:
         Where all scores of a task are equal, the median spread of the others.
     signal : ndarray of shape (n_tasks,)
         See :func:`~autometa.proposers._task_residuals.task_signal`.
+    tells : ndarray of bool, shape (n_tasks,)
+        Whether a task tells which configurations are better, as it does not where all its scores
+        are equal.
     log_cost : ndarray of shape (n_tasks, n_configs) or None
         Of seconds; None where no cost is known.
     kernel : ConfigKernel
@@ -100,7 +102,9 @@ class ScoreTable:
         self.points = self.encoder.encode(self.configs)
         self.kernel = _fit(all_points, self.encoder.groups, merit[tells], rng)
         filled, uncertainty = _fill(merit[tells], all_points, kept, self.kernel, rng)
-        self.merit, self.uncertainty = _add_silent(filled, uncertainty, tells)
+        # Tasks that tell nothing have the mean of the others.
+        self.merit = np.tile(filled.mean(axis=0), (len(tells), 1))
+        self.merit[tells], self.uncertainty, self.tells = filled, uncertainty, tells
         self.log_cost = _costs(rows, tasks, names)
 
     @classmethod
@@ -327,17 +331,6 @@ def _fill(merit, points, kept, kernel, rng):
         scatter = away.T @ away + left_open
         covariance = (scatter + _KERNEL_WEIGHT * prior) / (len(merit) + _KERNEL_WEIGHT)
     return filled, left_open / len(merit)
-
-
-def _add_silent(filled, uncertainty, tells):
-    """Give tasks that tell nothing the others' mean, and leave open what those differ in."""
-    if tells.all():
-        return filled, uncertainty
-    mean = filled.mean(axis=0)
-    merit = np.tile(mean, (len(tells), 1))
-    merit[tells] = filled
-    away = filled - mean
-    return merit, uncertainty + (1 - tells.mean()) * (away.T @ away) / len(away)
 
 
 def _median(spread):

@@ -59,11 +59,12 @@ class TaskResiduals:
     def __init__(self, table, crossed, prior, *, rng):
         self._merit, self._signal = table.merit, table.signal
         scales = np.column_stack([table.best, np.log(table.spread)])
-        root = np.sqrt(self._signal)[:, None]
+        self._tells = table.tells
+        root = np.sqrt(self._signal * table.tells)[:, None]
         self._merits = root * (table.merit - weighted(crossed, self._signal) @ table.merit)
         self._scales = root * (scales - crossed @ scales)
         self._covariance, self.kernel_share = blend_covariance(
-            self._merits, table.uncertainty, prior, rng=rng
+            self._merits[table.tells], table.uncertainty, prior, rng=rng
         )
 
     def expect(self, weights, near, trust, *, with_scale=True):
@@ -87,7 +88,7 @@ class TaskResiduals:
         """
         mean = weighted(weights, self._signal) @ self._merit
         merits, scales, local = self._merits, self._scales, _LOCAL * trust
-        n_tasks = len(merits)
+        n_tasks, near = self._tells.sum(), weighted(near, self._tells)
         covariance = self._covariance
         if local > 0:
             covariance = (1 - local) * covariance + local * ((merits.T * near) @ merits)

@@ -15,6 +15,7 @@ def residuals_of(merit, best, spread):
         merit=merit,
         best=best,
         spread=spread,
+        tells=np.ones(n_tasks, dtype=bool),
         signal=task_signal(spread),
         uncertainty=np.zeros((n_configs, n_configs)),
     )
