@@ -29,8 +29,7 @@ class TaskDistances:
         self._high = np.where(is_known, known, -np.inf).max(axis=0)
         size = np.maximum(np.abs(self._low), np.abs(self._high))
         # A value that never varied, but for rounding, gives no unit to measure others by.
-        with np.errstate(invalid="ignore"):
-            self._varies = self._high - self._low > 1e-9 * size
+        self._varies = self._high - self._low > 1e-9 * size
         middle = np.where(is_known, known, 0.0).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1)
         away = np.where(is_known, known - middle, 0.0)
         self._unit = np.sqrt((away**2).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1))
