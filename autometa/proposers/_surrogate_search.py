@@ -116,6 +116,9 @@ class SurrogateSearch(Search):
 
     def _forecast(self, place):
         mean, _, weight, *_ = self._posterior()
+        if len(weight) > 1:  # told scores have moved best and spread
+            best, spread, _ = self._scale.grid(np.nanmax(self._scores))
+            return (best - spread * to_regret_of_merit(mean[place])) @ weight
         prior = self._scale
         regret = to_regret_of_merit(mean[place] @ weight)
         return prior.best_mean - np.exp(prior.spread_mean) * regret
