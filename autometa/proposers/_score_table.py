@@ -233,7 +233,10 @@ def _last_steps(table, space):
     configs = table[[f"hp_{name}" for name in names]].copy()
     configs.columns = names
     if names:
-        config = configs.groupby(names, dropna=False, sort=False).ngroup().to_numpy()
+        # pandas holds True and 1 for equal.
+        mixed = [column.map(_is_bool) for _, column in configs.items() if column.dtype == object]
+        by = [*(configs[name] for name in names), *mixed]
+        config = configs.groupby(by, dropna=False, sort=False).ngroup().to_numpy()
     else:
         config = np.zeros(len(configs), dtype=int)
     _, first = np.unique(config, return_index=True)
@@ -256,6 +259,10 @@ def _last_steps(table, space):
     kept = first[names].head(1) if names else rows.loc[first.head(1).index, []]
     head = rows.loc[kept.index, ["task", "config", *names]]
     return head.merge(means, left_on=["task", "config"], right_index=True)
+
+
+def _is_bool(value):
+    return isinstance(value, (bool, np.bool_))
 
 
 def _choose_support(merit, points, rng):

@@ -327,3 +327,16 @@ def test_tasks_without_differences_change_nothing(make, make_evaluations, candid
 
     asked = [[key(search.ask()) for _ in range(8)] for search in searches]
     assert asked[0][:4] == asked[1][:4] == asked[2][:4]
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+def test_booleans_are_no_numbers(make):
+    values = [True, 1, 1.0, "x"]
+    rows = pd.DataFrame({"task": np.repeat(range(4), 4), "family": "mine", "hp_k": values * 4})
+    rows["score"] = [0.9, 0.1, 0.1, 0.5] * 4
+
+    search = make(Knowledge.from_evaluations(rows, None), "mine").start()
+
+    asked = [search.ask()["k"] for _ in range(3)]
+    assert sorted(map(repr, asked)) == ["'x'", "1", "True"]
+    assert search.forecast({"k": True}).score > search.forecast({"k": 1}).score + 0.5
