@@ -72,6 +72,20 @@ def typed_value(value, distribution):
     return int(value) if is_whole else value
 
 
+def distinct_values(values):
+    """Drop what is there before; equal numbers are the same whatever their type, booleans are none.
+
+    Examples
+    --------
+    >>> distinct_values([1, True, 1.0, "a", "a"])
+    [1, True, 'a']
+    """
+    found = {}
+    for value in values:
+        found.setdefault((isinstance(value, bool), value), value)
+    return list(found.values())
+
+
 def infer_distribution(values):
     """Guess the distribution that values of one hyperparameter come from.
 
@@ -101,7 +115,8 @@ def infer_distribution(values):
         return CategoricalDistribution(("inactive",))
     is_number = all(isinstance(v, numbers.Real) and not isinstance(v, bool) for v in present)
     if not is_number:
-        choices = {v if isinstance(v, (bool, int, float, str)) else str(v) for v in present}
+        choices = [v if isinstance(v, (bool, int, float, str)) else str(v) for v in present]
+        choices = distinct_values(choices)
         return CategoricalDistribution(tuple(sorted(choices, key=lambda v: (str(type(v)), str(v)))))
     numeric = np.array(present, dtype=float)
     if not np.isfinite(numeric).all():

@@ -29,6 +29,7 @@ SPACE = {
         ([-1.0, 0.0, 100.5], FloatDistribution(-1.0, 100.5)),
         ([True, False], CategoricalDistribution((False, True))),
         (["auto", 3, None], CategoricalDistribution((3, "auto"))),
+        ([True, 1, 1.0, "x"], CategoricalDistribution((True, 1, "x"))),
         ([np.float32(0.5), np.float32(0.5)], FloatDistribution(0.5, 0.5)),
     ],
     ids=str,
@@ -36,7 +37,10 @@ SPACE = {
 def test_a_distribution_is_inferred_from_values(values, expected):
     frame = pd.DataFrame({"a": pd.Series(values, dtype=object)})
 
-    assert infer_space(frame)["a"] == expected
+    found = infer_space(frame)["a"]
+
+    # Python holds True and 1 for equal
+    assert found == expected and repr(found) == repr(expected)
 
 
 def test_what_is_decoded_was_encoded():

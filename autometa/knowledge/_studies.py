@@ -11,7 +11,7 @@ from optuna.distributions import CategoricalDistribution
 from autometa.exceptions import InvalidInputError, SpaceWarning
 from autometa.families import FAMILIES, drop_inactive, find_family, library_defaults
 from autometa.knowledge._evaluations import PREFIX, configs_of
-from autometa.space import fit_to_space, is_inactive, typed_value
+from autometa.space import distinct_values, fit_to_space, is_inactive, typed_value
 
 
 def trials_of(study):
@@ -60,8 +60,10 @@ def join(one, other, name):
     >>> from optuna.distributions import IntDistribution
     >>> join(IntDistribution(1, 5), IntDistribution(3, 9), "depth")
     IntDistribution(high=9, log=False, low=1, step=1)
+    >>> join(CategoricalDistribution([1, "all"]), CategoricalDistribution([True, "all"]), "depth")
+    CategoricalDistribution(choices=(1, 'all', True))
     """
-    if one == other:
+    if repr(one) == repr(other):  # Optuna holds True and 1 for equal
         return one
     categorical = optuna.distributions.CategoricalDistribution
     if (type(one) is categorical) != (type(other) is categorical):
@@ -70,7 +72,7 @@ def join(one, other, name):
             "Rename one of them, or give knowledge of another family name."
         )
     if type(one) is categorical:
-        return categorical(list(dict.fromkeys((*one.choices, *other.choices))))
+        return categorical(distinct_values((*one.choices, *other.choices)))
     kind = type(one) if type(one) is type(other) else optuna.distributions.FloatDistribution
     return kind(min(one.low, other.low), max(one.high, other.high), log=one.log and other.log)
 

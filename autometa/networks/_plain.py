@@ -120,7 +120,8 @@ class PlainNetwork:
         context : dict of Tensor, default=None
             The labelled rows, where ``rows`` are others.
         fast : dict of Tensor, default=None
-            A second set of weights: every layer adds up what both make of its input.
+            A second set of weights: every layer adds up what both make of its input. Those that it
+            lacks, such as shared shifts, are the same in both.
 
         Returns
         -------
@@ -155,7 +156,7 @@ class PlainNetwork:
         for i in range(self.n_layers):
             found = self._layer(weights, i, hidden, weight)
             if fast is not None:
-                found = found + self._layer(fast, i, hidden, weight)
+                found = found + self._layer({**weights, **fast}, i, hidden, weight)
             hidden = found
         return self._end(hidden)
 

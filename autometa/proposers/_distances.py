@@ -27,6 +27,9 @@ class TaskDistances:
         is_known = ~np.isnan(known)
         self._low = np.where(is_known, known, np.inf).min(axis=0)
         self._high = np.where(is_known, known, -np.inf).max(axis=0)
+        size = np.maximum(np.abs(self._low), np.abs(self._high))
+        # A value that never varied, but for rounding, gives no unit to measure others by.
+        self._varies = self._high - self._low > 1e-9 * size
         middle = np.where(is_known, known, 0.0).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1)
         away = np.where(is_known, known - middle, 0.0)
         self._unit = np.sqrt((away**2).sum(axis=0) / np.maximum(is_known.sum(axis=0), 1))
@@ -55,10 +58,11 @@ class TaskDistances:
         with np.errstate(invalid="ignore"):
             beyond = np.maximum(values - self._high, 0.0) - np.maximum(self._low - values, 0.0)
         beyond = np.where(np.isfinite(beyond), beyond, 0.0)
-        # A value that never varied says little: its own size is the unit then.
+        # A value that hardly varied says little: its own size is the unit then.
         unit = np.maximum(self._unit, 1e-3 * np.maximum(np.abs(self._high), 1e-9))
         excess = np.log1p(np.abs(beyond) / np.where(np.isfinite(unit), unit, 1.0))
-        return self._scale(values) + np.sign(beyond) * np.minimum(excess, _MAX_BEYOND)
+        placed = self._scale(values) + np.sign(beyond) * np.minimum(excess, _MAX_BEYOND)
+        return np.where(self._varies, placed, 0.0)
 
 
 def familiarity(score):

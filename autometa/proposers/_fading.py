@@ -37,15 +37,16 @@ class FadingSearch(Search):
     def _values(self):
         share = self._share_now
         self._grow_portfolio()
-        static = self._portfolio._values()
-        # A static portfolio holds what was evaluated; what was drawn comes after it.
-        static[self._pool.n_stored :] = static.min() - 1.0
+        # A static portfolio holds what was evaluated; what was drawn is as good as the last of it.
+        static, n_stored = self._portfolio._values(), self._pool.n_stored
+        static[:n_stored] = _normalised(static[:n_stored])
+        static[n_stored:] = static[:n_stored].min()
         if share >= 1.0:
             return static
         learned = self._search._values()
         if share <= 0.0:
             return learned
-        return (1.0 - share) * _normalised(learned) + share * _normalised(static)
+        return (1.0 - share) * _normalised(learned) + share * static
 
     def gain_left(self):
         return self._search.gain_left()

@@ -20,7 +20,7 @@ def task_scale(scores):
     -------
     best, spread : float
         ``spread`` > 0; the distance to the 5 % quantile, but at most ten times that to the
-        median: robust against crashes.
+        median: robust against crashes. NaN where all scores are equal: then they tell nothing.
 
     Examples
     --------
@@ -31,17 +31,19 @@ def task_scale(scores):
     """
     known = scores[np.isfinite(scores)]
     if len(known) == 0:
-        return 0.0, 1.0
+        return 0.0, np.nan
     best = float(known.max())
-    spread = best - float(np.quantile(known, 0.05))
-    to_median = best - float(np.median(known))
-    if to_median > 1e-9 * max(1.0, abs(best)):
+    spread = _distance(best, np.quantile(known, 0.05)) or _distance(best, known.min())
+    to_median = _distance(best, np.median(known))
+    if to_median:
         spread = min(spread, _MOST_SPREAD * to_median)
-    if spread <= 1e-9 * max(1.0, abs(best)):
-        spread = best - float(known.min())
-    if spread <= 1e-9 * max(1.0, abs(best)):
-        return best, 1.0  # all scores are equal
-    return best, spread
+    return best, spread or np.nan
+
+
+def _distance(best, other):
+    """How far ``best`` is above another score; 0 where that is rounding, whatever the unit."""
+    distance = best - float(other)
+    return distance if distance > 1e-9 * max(abs(best), abs(other)) else 0.0
 
 
 def to_regret(scores, best, spread):

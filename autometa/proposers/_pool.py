@@ -7,7 +7,7 @@ import pandas as pd
 from optuna.distributions import CategoricalDistribution
 
 from autometa.exceptions import InvalidInputError
-from autometa.proposers._score_table import config_key
+from autometa.proposers._score_table import config_key, rounded_key
 from autometa.space import is_inactive, typed_value
 
 _N_CHANGED = 0.35  # chance of a hyperparameter to be drawn anew
@@ -46,12 +46,9 @@ class Pool:
         self.is_left = np.empty(0, dtype=bool)
         self.places = np.empty(0, dtype=int)
         self.weights = np.empty((0, len(table.points)))  # rows of stored ones stay 0
-        self._is_cut = False  # whether stored configurations change to fit the space at hand
         if self.is_open:
             stored = [_active(config, table.space) for config in table.configs.to_dict("records")]
-            fitted = [self._fit(config) for config in stored]
-            self._is_cut = fitted != stored
-            self.add(fitted)
+            self.add([self._fit(config) for config in stored])
             self.n_stored = len(self)
             self.add(self.draw(n_new))
         else:
@@ -72,11 +69,12 @@ class Pool:
         new = []
         for config in configs:
             key = config_key(config, self.table.space)
-            if self._name(key) not in self.place_of:
-                self.place_of[self._name(key)] = len(self.configs)
+            name = self._name(key)
+            if name not in self.place_of:
+                self.place_of[name] = len(self.configs)
                 self.configs.append(config)
                 known = tuple(item for item in key if item[0] in self.table.space)
-                new.append((config, self.table.place_of.get(known, -1)))
+                new.append((config, self.table.find(known)))
         if not new:
             return 0
         places = np.array([place for _, place in new], dtype=int)
@@ -118,13 +116,8 @@ class Pool:
         return self.place_of[key]
 
     def _name(self, key):
-        """Name a configuration; as a part of another it may be here already, but for rounding."""
-        if not self._is_cut:
-            return key
-        return tuple(
-            (name, (kind, float(f"{value:.12g}") if kind == "number" else value))
-            for name, (kind, value) in key
-        )
+        """Name a configuration; what is drawn may be here already, but for rounding."""
+        return rounded_key(key, self.table.space) if self.is_open else key
 
     def draw(self, n, near=()):
         """Draw configurations: stored ones, or those given, with some values changed."""

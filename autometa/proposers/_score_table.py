@@ -5,11 +5,12 @@ whose mean and covariance over configurations come from all tasks (Schwaighofer,
 "Learning Gaussian process kernels via hierarchical Bayes", 2004), with the kernel as their prior.
 """
 
+import math
 import weakref
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
+from optuna.distributions import FloatDistribution
 from scipy.linalg import cho_factor, cho_solve
 
 from autometa.exceptions import InvalidInputError
@@ -22,6 +23,7 @@ from autometa.proposers._normalise import (
     to_regret,
     to_regret_of_merit,
 )
+from autometa.proposers._task_residuals import task_signal
 from autometa.space import SpaceEncoder, is_inactive, is_missing, plain_value
 
 _MAX_SHARED = 1000  # configurations kept where tasks share them
@@ -46,6 +48,12 @@ class ScoreTable:
     uncertainty : ndarray of shape (n_configs, n_configs)
         Mean covariance over tasks of what was filled in; 0 where all was evaluated.
     best, spread : ndarray of shape (n_tasks,)
+        Where all scores of a task are equal, the median spread of the others.
+    signal : ndarray of shape (n_tasks,)
+        See :func:`~autometa.proposers._task_residuals.task_signal`.
+    tells : ndarray of bool, shape (n_tasks,)
+        Whether a task tells which configurations are better, as it does not where all its scores
+        are equal.
     log_cost : ndarray of shape (n_tasks, n_configs) or None
         Of seconds; None where no cost is known.
     kernel : ConfigKernel
@@ -74,19 +82,29 @@ class ScoreTable:
         self.metafeatures = knowledge.metafeatures.reindex(tasks)
         configs = rows.drop_duplicates("config").set_index("config")[list(self.space)]
         scales = np.array([task_scale(scores) for scores in observed.to_numpy()])
-        self.best, self.spread = scales[:, 0], scales[:, 1]
+        self.best, spread = scales[:, 0], scales[:, 1]
+        self.signal = task_signal(spread)
+        self.spread = np.where(np.isnan(spread), _median(spread), spread)
         merit = to_merit(to_regret(observed.to_numpy(), self.best[:, None], self.spread[:, None]))
-        # What failed is as bad as the worst of its task; what nobody tried stays unknown.
+        # What failed is as bad as the worst of its task, and poor where only equal ones ran; what
+        # nobody tried stays unknown.
         tried = rows.pivot(index="task", columns="config", values="tried").reindex(tasks)
         failed = (tried == 1).to_numpy() & np.isnan(merit)
-        merit = np.where(failed, np.nanmin(merit, axis=1, keepdims=True), merit)
-        kept = _choose_support(merit, self.encoder.encode(configs.loc[observed.columns]), rng)
+        worst = np.minimum(np.nanmin(merit, axis=1, keepdims=True), to_merit(1.0))
+        merit = np.where(failed, worst, merit)
+        tells = np.isfinite(spread) | failed.any(axis=1)
+        if not tells.any():
+            tells[:] = True
+        all_points = self.encoder.encode(configs.loc[observed.columns])
+        kept = _choose_support(merit, all_points, rng)
         names = observed.columns[kept]
         self.configs = configs.loc[names].reset_index(drop=True)
         self.points = self.encoder.encode(self.configs)
-        all_points = self.encoder.encode(configs.loc[observed.columns])
-        self.kernel = _fit(all_points, self.encoder.groups, merit, rng)
-        self.merit, self.uncertainty = _fill(merit, all_points, kept, self.kernel, rng)
+        self.kernel = _fit(all_points, self.encoder.groups, merit[tells], rng)
+        filled, uncertainty = _fill(merit[tells], all_points, kept, self.kernel, rng)
+        # Tasks that tell nothing have the mean of the others.
+        self.merit = np.tile(filled.mean(axis=0), (len(tells), 1))
+        self.merit[tells], self.uncertainty, self.tells = filled, uncertainty, tells
         self.log_cost = _costs(rows, tasks, names)
 
     @classmethod
@@ -148,11 +166,20 @@ class ScoreTable:
             for value in self.configs[name]
         )
 
+    def find(self, key):
+        """Place of a stored configuration by its key, exact or else rounded; -1 without one."""
+        if key in self._place_of:
+            return self._place_of[key]
+        return self._rounded_place_of.get(rounded_key(key, self.space), -1)
+
     @cached_property
-    def place_of(self):
-        """Where each stored configuration stands, by its key."""
+    def _place_of(self):
         rows = self.configs.to_dict("records")
         return {config_key(config, self.space): place for place, config in enumerate(rows)}
+
+    @cached_property
+    def _rounded_place_of(self):
+        return {rounded_key(key, self.space): place for key, place in self._place_of.items()}
 
 
 def config_key(config, space):
@@ -169,6 +196,23 @@ def config_key(config, space):
         if not is_inactive(value, space.get(name))
     ]
     return tuple(sorted(active))
+
+
+def rounded_key(key, space):
+    """Name a configuration alike where its floats differ by rounding, be it to single precision."""
+    return tuple(
+        (name, (kind, _rounded(value) if isinstance(space.get(name), FloatDistribution) else value))
+        for name, (kind, value) in key
+    )
+
+
+def _rounded(value):
+    """The first 24 bits of a number, all that single precision holds, and its exponent."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return value
+    part, exponent = math.frexp(value)
+    part = round(part * 2**24)
+    return (part, exponent) if abs(part) < 2**24 else (part // 2, exponent + 1)
 
 
 def _comparable(value):
@@ -189,14 +233,19 @@ def _last_steps(table, space):
     configs = table[[f"hp_{name}" for name in names]].copy()
     configs.columns = names
     if names:
-        config = configs.groupby(names, dropna=False, sort=False).ngroup().to_numpy()
+        # pandas holds True and 1 for equal.
+        mixed = [column.map(_is_bool) for _, column in configs.items() if column.dtype == object]
+        by = [*(configs[name] for name in names), *mixed]
+        config = configs.groupby(by, dropna=False, sort=False).ngroup().to_numpy()
     else:
         config = np.zeros(len(configs), dtype=int)
     _, first = np.unique(config, return_index=True)
     distinct = configs.iloc[first].to_dict("records")
     # Equal numbers of different types are one configuration.
-    same, _ = pd.factorize(pd.Series([config_key(one, space) for one in distinct], dtype=object))
-    config = same[config]
+    keys = [config_key(one, space) for one in distinct]
+    # The order of rows has no say in what is drawn, or in ties.
+    number = {key: place for place, key in enumerate(sorted(set(keys)))}
+    config = np.array([number[key] for key in keys])[config]
     rows = configs.assign(
         config=config,
         **{name: table[name].to_numpy() for name in ("task", "step", "score", "cost_s")},
@@ -210,6 +259,10 @@ def _last_steps(table, space):
     kept = first[names].head(1) if names else rows.loc[first.head(1).index, []]
     head = rows.loc[kept.index, ["task", "config", *names]]
     return head.merge(means, left_on=["task", "config"], right_index=True)
+
+
+def _is_bool(value):
+    return isinstance(value, (bool, np.bool_))
 
 
 def _choose_support(merit, points, rng):
@@ -285,6 +338,11 @@ def _fill(merit, points, kept, kernel, rng):
         scatter = away.T @ away + left_open
         covariance = (scatter + _KERNEL_WEIGHT * prior) / (len(merit) + _KERNEL_WEIGHT)
     return filled, left_open / len(merit)
+
+
+def _median(spread):
+    known = spread[np.isfinite(spread)]
+    return np.median(known) if len(known) else 1.0
 
 
 def _costs(rows, tasks, names):

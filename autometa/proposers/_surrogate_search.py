@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from autometa.proposers._base import Search
 from autometa.proposers._normalise import SOFT, to_regret_of_merit
-from autometa.proposers._task_residuals import task_signal, weighted
+from autometa.proposers._task_residuals import weighted
 from autometa.proposers._told import (
     ScalePrior,
     are_level,
@@ -71,7 +71,7 @@ class SurrogateSearch(Search):
             # What is lost, in units of scores: it matters most where scores are far apart. Of all
             # tasks alike, merits choose better: the mean loss is that of a few tasks.
             loss = np.clip(to_regret_of_merit(table.merit), 0.0, None)
-            self._loss = weighted(weights, task_signal(table.spread) ** 2) @ loss
+            self._loss = weighted(weights, table.signal**2) @ loss
         self._places, self._scores = [], []  # of what was told
         self._on_tasks = []  # its merits on the known tasks
         self._pending = []  # asked and not told
@@ -116,6 +116,9 @@ class SurrogateSearch(Search):
 
     def _forecast(self, place):
         mean, _, weight, *_ = self._posterior()
+        if len(weight) > 1:  # told scores have moved best and spread
+            best, spread, _ = self._scale.grid(np.nanmax(self._scores))
+            return (best - spread * to_regret_of_merit(mean[place])) @ weight
         prior = self._scale
         regret = to_regret_of_merit(mean[place] @ weight)
         return prior.best_mean - np.exp(prior.spread_mean) * regret

@@ -57,13 +57,14 @@ class TaskResiduals:
     """
 
     def __init__(self, table, crossed, prior, *, rng):
-        self._merit, self._signal = table.merit, task_signal(table.spread)
+        self._merit, self._signal = table.merit, table.signal
         scales = np.column_stack([table.best, np.log(table.spread)])
-        root = np.sqrt(self._signal)[:, None]
+        self._tells = table.tells
+        root = np.sqrt(self._signal * table.tells)[:, None]
         self._merits = root * (table.merit - weighted(crossed, self._signal) @ table.merit)
         self._scales = root * (scales - crossed @ scales)
         self._covariance, self.kernel_share = blend_covariance(
-            self._merits, table.uncertainty, prior, rng=rng
+            self._merits[table.tells], table.uncertainty, prior, rng=rng
         )
 
     def expect(self, weights, near, trust, *, with_scale=True):
@@ -87,7 +88,7 @@ class TaskResiduals:
         """
         mean = weighted(weights, self._signal) @ self._merit
         merits, scales, local = self._merits, self._scales, _LOCAL * trust
-        n_tasks = len(merits)
+        n_tasks, near = self._tells.sum(), weighted(near, self._tells)
         covariance = self._covariance
         if local > 0:
             covariance = (1 - local) * covariance + local * ((merits.T * near) @ merits)
@@ -106,12 +107,18 @@ class TaskResiduals:
 def task_signal(spread):
     """Tell how much each task's merits count, by how far its scores are spread.
 
+    Where they are all equal, and ``spread`` is NaN, that is least.
+
     Examples
     --------
     >>> task_signal(np.array([0.1, 0.4, 0.1, 0.1])).tolist()
     [1.0, 2.0, 1.0, 1.0]
     """
-    return np.sqrt(np.clip(spread / np.median(spread), 1 / _MOST_SIGNAL, _MOST_SIGNAL))
+    is_known = np.isfinite(spread)
+    if not is_known.any():
+        return np.ones(len(spread))
+    share = np.where(is_known, spread, 0.0) / np.median(spread[is_known])
+    return np.sqrt(np.clip(share, 1 / _MOST_SIGNAL, _MOST_SIGNAL))
 
 
 def weighted(weights, signal):

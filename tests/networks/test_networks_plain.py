@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from autometa.episodes import make_array_rows
 from autometa.exceptions import InvalidInputError
-from autometa.metalearners import MAML
+from autometa.metalearners import MAML, MetaNetworks
 from autometa.networks import MLP, NETWORKS, Convolutional, make_network
 
 
@@ -71,6 +71,21 @@ def test_with_shared_shifts_there_are_no_gains_and_steps_leave_the_shifts(kind):
     first = network.embed(params, support)
     params[shifts[-1]] = torch.ones_like(params[shifts[-1]])
     assert not torch.equal(network.embed(params, support), first)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "convolutional"])
+def test_shared_shifts_are_those_of_fast_weights_too(kind):
+    network = make_network({"kind": kind, "shared_shift": True}, default_kind="mlp")
+    params, rows = network.init_params(0), rows_of(5, (1, 28, 28), 5)
+    params = {name: param + 0.5 for name, param in params.items()}
+    fast = {name: param + 0.1 for name, param in params.items() if not name.endswith("_shift")}
+
+    found = network.embed(params, rows, fast=fast)
+
+    torch.testing.assert_close(found, network.embed(params, rows, fast={**params, **fast}))
+    learner = MetaNetworks(network={"kind": kind, "shared_shift": True, "n_slots": 5})
+    adapted = learner.adapt(learner.init_params(0), rows, is_regression=False)
+    assert adapted["keys"].isfinite().all()
 
 
 def test_first_values_have_the_deviation_asked_for():

@@ -287,3 +287,56 @@ def test_whole_numbers_stay_whole_beside_families_and_kernels_without_them(make)
         asked = [search.ask() for _ in range(2)]
         values = [config[name] for config in asked if name in config]
         assert values and all(type(value) is int for value in values)
+
+
+def scores_of(**by_value):
+    """Knowledge of one hyperparameter, with the same scores on ten tasks."""
+    rows = [
+        {"task": task, "family": "mine", "hp_k": value, "score": score}
+        for task in range(10)
+        for value, score in by_value.items()
+    ]
+    return Knowledge.from_evaluations(pd.DataFrame(rows), None)
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+@pytest.mark.parametrize("scores", [{"b": 0.8}, {"b": 0.8, "c": 0.8}], ids=str)
+def test_what_always_fails_comes_last(make, scores):
+    search = make(scores_of(a=np.nan, **scores, z=np.nan), "mine").start()
+
+    asked = [search.ask()["k"] for _ in range(len(scores) + 2)]
+
+    assert set(asked[: len(scores)]) == set(scores)
+    assert search.forecast({"k": "a"}).score < min(scores.values())
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+def test_tasks_without_differences_change_nothing(make, make_evaluations, candidates):
+    table, _ = make_evaluations()
+    flat = pd.concat(
+        [table[table["task"] == "t0"].assign(score=1.0, task=f"z{i}") for i in range(9)]
+    )
+    one = flat.groupby("task").head(1)
+
+    searches = [
+        make(Knowledge.from_evaluations(pd.concat([table, more]), None), "svm").start(
+            candidates=candidates
+        )
+        for more in (table[:0], flat, one)
+    ]
+
+    asked = [[key(search.ask()) for _ in range(8)] for search in searches]
+    assert asked[0][:4] == asked[1][:4] == asked[2][:4]
+
+
+@pytest.mark.parametrize("make", PROPOSERS)
+def test_booleans_are_no_numbers(make):
+    values = [True, 1, 1.0, "x"]
+    rows = pd.DataFrame({"task": np.repeat(range(4), 4), "family": "mine", "hp_k": values * 4})
+    rows["score"] = [0.9, 0.1, 0.1, 0.5] * 4
+
+    search = make(Knowledge.from_evaluations(rows, None), "mine").start()
+
+    asked = [search.ask()["k"] for _ in range(3)]
+    assert sorted(map(repr, asked)) == ["'x'", "1", "True"]
+    assert search.forecast({"k": True}).score > search.forecast({"k": 1}).score + 0.5

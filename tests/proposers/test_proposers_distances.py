@@ -7,6 +7,7 @@ from proposers.conftest import score_of
 
 from autometa import Knowledge
 from autometa.proposers import NearestTasksProposer, PortfolioProposer, SurrogateProposer
+from autometa.proposers._fading import FadingSearch
 
 N_FEATURES = 12
 
@@ -90,3 +91,33 @@ def test_far_away_told_scores_lead_back_from_the_portfolio(described):
     assert asked != static[:14]
     best = max(score_of(1.3, config["C"], config["kernel"]) for config in asked)
     assert 0.9 - best < 0.01
+
+
+@pytest.mark.parametrize("odd", [{"const": 0.1 + 0.2}, {"zero": 1e-300}, {"zero": 0.001}], ids=str)
+def test_what_does_not_vary_among_known_tasks_takes_none_far_away(make_evaluations, odd):
+    table, metafeatures = make_evaluations(n_tasks=40)
+    described = metafeatures[["size"]].assign(const=0.3, zero=0.0)
+    proposer = SurrogateProposer(Knowledge.from_evaluations(table, described), "svm")
+    usual = {"size": 0.4, "const": 0.3, "zero": 0.0}
+
+    scores = [proposer.start(task).ood_score for task in (usual, usual | odd)]
+
+    assert scores[0] == pytest.approx(scores[1])
+    assert proposer.start(usual | {"size": 50.0}).ood_score > 2
+
+
+@pytest.mark.parametrize("share", [0.8, 0.95])
+def test_mostly_faded_an_open_search_asks_as_the_portfolio_does(described, share):
+    static, _ = first_of(PortfolioProposer(described, "svm"), None, n=4)
+    search, portfolio = (
+        make(described, "svm").start(new_task(1.0, 0.1))
+        for make in (SurrogateProposer, PortfolioProposer)
+    )
+    portfolio._pool = search._pool
+    portfolio._regret = portfolio._regrets()
+
+    faded = FadingSearch(search, portfolio, share)
+
+    asked = [faded.ask() for _ in range(4)]
+    assert sum(config in static for config in asked) >= 3
+    assert asked[0] == static[0]

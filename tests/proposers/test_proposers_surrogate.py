@@ -294,3 +294,22 @@ def test_without_metafeatures_the_first_proposal_has_the_best_mean_merit(surroga
     best = int(search._mean.argmax())
     best = candidates.iloc[best].to_dict()
     assert config_key(config, surrogate.space) == config_key(best, surrogate.space)
+
+
+def test_told_scores_move_the_level_of_forecasts(make_evaluations, candidates):
+    table, _ = make_evaluations()
+    level = np.random.default_rng(1).normal(scale=0.1, size=30)
+    number = table["task"].str[1:].astype(int)
+    table["score"] += level[number] - 3 * number % 7
+    proposer = SurrogateProposer(Knowledge.from_evaluations(table, None), "svm")
+    for shift in (-0.15, 0.15):
+        search = proposer.start(candidates=candidates)
+        for _ in range(8):
+            config = search.ask()
+            search.tell(config, shift + score_of(0.4, config["C"], config["kernel"]))
+
+        asked = [search._pool.configs[place] for place in search._places]
+
+        told = [search.forecast(config).score for config in asked]
+        np.testing.assert_allclose(told, search._scores, atol=0.02)
+        np.testing.assert_allclose(max(told), max(search._scores), atol=0.01)

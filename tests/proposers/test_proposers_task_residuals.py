@@ -12,7 +12,12 @@ from autometa.proposers._task_residuals import TaskResiduals, task_signal
 def residuals_of(merit, best, spread):
     n_tasks, n_configs = merit.shape
     table = SimpleNamespace(
-        merit=merit, best=best, spread=spread, uncertainty=np.zeros((n_configs, n_configs))
+        merit=merit,
+        best=best,
+        spread=spread,
+        tells=np.ones(n_tasks, dtype=bool),
+        signal=task_signal(spread),
+        uncertainty=np.zeros((n_configs, n_configs)),
     )
     crossed = (1.0 - np.eye(n_tasks)) / (n_tasks - 1)
     return TaskResiduals(table, crossed, np.eye(n_configs), rng=np.random.default_rng(0))
@@ -67,6 +72,11 @@ def test_no_task_counts_for_more_than_ten_others_by_its_units():
     signal = task_signal(np.array([1e-9, 1.0, 1.0, 1.0, 1e9]))
 
     np.testing.assert_allclose(signal, [10**-0.5, 1, 1, 1, 10**0.5])
+
+
+def test_a_task_whose_scores_are_all_equal_counts_least():
+    np.testing.assert_allclose(task_signal(np.array([1.0, np.nan, 1.0])), [1, 10**-0.5, 1])
+    np.testing.assert_allclose(task_signal(np.full(2, np.nan)), [1, 1])
 
 
 def test_a_told_score_gives_away_the_kind_of_task():
