@@ -191,8 +191,8 @@ def _is_scheduled(protocol, n_inner_steps, n_test_query):
 
 def _sinusoid(n_ways, n_shots):
     batch = {"n_iterations": 70_000, "batch_size": 25}
-    step = {"step_size": 0.01}
-    source = f"{MAML_PAPER}; the step size is the paper's 0.01"
+    step = {"step_size": 0.001}
+    source = f"{MAML_PAPER}; the step size is its code's .001, not the paper's .01"
     maml = Protocol(source, is_published=True, learner=step, **batch)
     like_maml = replace(maml, source=f"{OURS}; all as for MAML", is_published=False)
     ours = {"source": f"{OURS}; batches and iterations as for MAML", **batch}

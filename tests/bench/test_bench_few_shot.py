@@ -102,7 +102,7 @@ def test_every_learner_has_a_schedule_for_omniglot(learner, n_ways, n_shots):
 def test_mamls_schedule_on_sinusoids_is_the_published_one():
     protocol = find_protocol("maml", "sinusoid", n_shots=5)
 
-    assert protocol.is_published and protocol.learner == {"step_size": 0.01}
+    assert protocol.is_published and protocol.learner == {"step_size": 0.001}
     assert (protocol.n_iterations, protocol.batch_size) == (70_000, 25)
     assert protocol.outer["weight_decay"] == 0 and protocol.outer["schedule"] == "constant"
 
