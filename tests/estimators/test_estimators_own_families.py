@@ -51,6 +51,16 @@ class Centroids(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
+#: What :func:`last` looks for.
+LAST = None
+
+
+def last(frame):
+    """The column LAST alone; its names must be those of the table."""
+    assert frame.columns.names == LAST.names
+    return frame[LAST].to_numpy()
+
+
 class Broken(Centroids):
     def fit(self, X, y):
         raise TypeError("no such luck")
@@ -69,7 +79,7 @@ CENTROIDS = Family("centroids", Centroids(), {"sharpness": FloatDistribution(0.1
 
 @pytest.fixture
 def fit(knowledge):
-    def fit(families, kind=AutoMetaClassifier, y=Y, n_trials=4, **options):
+    def fit(families, kind=AutoMetaClassifier, X=X, y=Y, n_trials=4, **options):
         options = {"time_limit": None, "random_state": 0, "cv": 2, **options}
         return kind(n_trials=n_trials, families=families, knowledge=knowledge, **options).fit(X, y)
 
@@ -126,6 +136,29 @@ def test_a_frame_reaches_an_estimator_that_takes_frames(knowledge):
     found = AutoMetaRegressor(families=[family], knowledge=knowledge, **options).fit(frame, target)
 
     assert np.abs(found.predict(frame) - target).max() < 5
+
+
+def test_columns_of_any_name_reach_an_estimator_that_takes_frames(fit, tmp_path, monkeypatch):
+    module = sys.modules[__name__]
+    families = [
+        Family("own", make_pipeline(FunctionTransformer(last), GaussianNB()), takes="frame")
+    ]
+    for names in (
+        [1, 2, 0],
+        [2020, 2021, 2022],
+        pd.date_range("2020", periods=3),
+        pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["who", "year"]),
+    ):
+        frame = pd.DataFrame(X[:, ::-1], columns=names)
+        monkeypatch.setattr(module, "LAST", frame.columns[-1:])
+
+        model = fit(families, X=frame, n_trials=1)
+
+        assert model.score(frame, Y) > 0.9
+        model.save(tmp_path / str(names[0]))
+        trusted = [f"{__name__}.last"]
+        again = load(tmp_path / str(names[0]), trusted=trusted)
+        np.testing.assert_array_equal(again.predict_proba(frame), model.predict_proba(frame))
 
 
 def test_an_estimator_without_hyperparameters_has_one_trial(fit):
