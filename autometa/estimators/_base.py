@@ -419,11 +419,12 @@ class AutoMetaEstimator(BaseEstimator):
     def _predict_outputs(self, X):
         """Predict probabilities or numbers in float64, each row's from that row alone."""
         frame = self._check_frame(X)
-        frame = self._encoder_.blank_unread(frame)
+        readable = self._encoder_.blank_unread(frame)
+        blocks = [slice(i, i + ROWS_AT_ONCE) for i in range(0, len(frame), ROWS_AT_ONCE)]
         with torch_threads(self.n_jobs):
             parts = [
-                self._model_.predict(frame.iloc[i : i + ROWS_AT_ONCE], self._encoder_)
-                for i in range(0, len(frame), ROWS_AT_ONCE)
+                self._model_.predict(readable.iloc[block], self._encoder_, frame.iloc[block])
+                for block in blocks
             ]
         return np.concatenate(parts)
 

@@ -14,12 +14,17 @@ from sklearn.cluster import Birch
 from sklearn.ensemble import HistGradientBoostingRegressor, StackingClassifier, VotingClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, WhiteKernel
-from sklearn.linear_model import LinearRegression, PoissonRegressor, TweedieRegressor
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    TweedieRegressor,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor, Family, load
@@ -159,6 +164,24 @@ def test_columns_of_any_name_reach_an_estimator_that_takes_frames(fit, tmp_path,
         trusted = [f"{__name__}.last"]
         again = load(tmp_path / str(names[0]), trusted=trusted)
         np.testing.assert_array_equal(again.predict_proba(frame), model.predict_proba(frame))
+
+
+def test_an_estimator_that_takes_frames_sees_the_same_cells_at_fit_and_predict(fit):
+    size = [f"{value:.1f}" for value in X[:, 0]]
+    frame = pd.DataFrame({"size": size})
+    frame.loc[::9, "size"] = "?"
+    frame = pd.concat([frame, frame])  # so that no fold lacks a category
+    model = make_pipeline(OneHotEncoder(), LogisticRegression())
+
+    found = fit(
+        [Family("own", model, takes="frame")],
+        X=frame,
+        y=np.tile(Y, 2),
+        n_trials=1,
+        cv=[(range(60), range(60, 120))],
+    )
+
+    assert found.predict(frame).shape == (120,)
 
 
 def test_an_estimator_without_hyperparameters_has_one_trial(fit):
