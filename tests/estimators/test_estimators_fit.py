@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from sklearn.datasets import make_classification, make_regression
 from sklearn.metrics import make_scorer
@@ -393,6 +395,42 @@ def test_groups_reach_the_splitter_and_the_default_folds(make_model, monkeypatch
 
     for folds in seen:
         np.testing.assert_array_equal(np.sort(folds.valid_weight.sum(axis=1)), 15)
+
+
+class WatchedHalves:
+    """A splitter that remembers what it was given."""
+
+    def split(self, X, y=None, groups=None):
+        self.given = X, y, groups
+        yield np.arange(30), np.arange(30, 60)
+
+
+def test_a_splitter_is_given_what_the_user_gave(make_model):
+    index = pd.Index(np.arange(60)[::-1], name="period")
+    frame = pd.DataFrame(X_NUMBERS, index=index)
+    targets = pd.DataFrame({"a": X_NUMBERS[:, 0], "b": X_NUMBERS[:, 1]}, index=index)
+    cv, groups = WatchedHalves(), list(range(60))
+    make = partial(make_model, 0, AutoMetaRegressor, cv=cv)
+
+    make().fit(frame, targets["a"], groups=groups)
+    assert cv.given[0] is frame and cv.given[1] is not None and cv.given[2] is groups
+    assert cv.given[1].index.equals(index)
+
+    make().fit(frame, targets)
+    pd.testing.assert_series_equal(cv.given[1], targets["b"])
+
+    make().fit(X_NUMBERS, X_NUMBERS[:, 0], groups=np.arange(60)[:, None])
+    assert isinstance(cv.given[0], np.ndarray) and cv.given[2].shape == (60,)
+
+
+def test_rows_of_weight_0_need_no_group(make_model):
+    groups, weight = np.arange(60) % 4.0, np.repeat([0.0, 1.0], [10, 50])
+
+    without = make_model(1, cv=2).fit(X[10:], Y[10:], groups=groups[10:])
+    groups[:10] = np.nan
+    model = make_model(1, cv=2).fit(X, Y, sample_weight=weight, groups=groups)
+
+    assert model.best_score_ == without.best_score_
 
 
 class LightRowsHeldOut(KFold):
