@@ -195,7 +195,10 @@ def run_search(
         return _best_alone(study, library, interrupted)
     if not library.candidates:
         return None
-    library.settle(_most_settled(pace))
+    try:
+        library.settle(_most_settled(pace))
+    except KeyboardInterrupt:  # the weights chosen in the search are there
+        interrupted = _note_interrupt(study)
     sources = {} if interrupted else {one.family: one.source for one in proposals}
     try:
         _refit(library, fold_models, pace, sources)

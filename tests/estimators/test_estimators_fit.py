@@ -322,6 +322,28 @@ def test_ctrl_c_in_the_refit_gives_the_weights_as_proposed(make_model, monkeypat
     assert not model.leaderboard_["weight"].any()
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "search._library.Library.settle",
+        "estimators._base.choose_within",
+        "estimators._base.decide",
+        "estimators._base.warn_if_slow",
+    ],
+)
+def test_ctrl_c_after_the_search_gives_the_best_so_far(make_model, monkeypatch, place):
+    options = {"families": ["linear", "knn"], "infer_limit": 1.0}
+    expected = make_model(2, **options).fit(X, Y)
+    monkeypatch.setattr(f"autometa.{place}", interrupt)
+
+    with pytest.warns(UserWarning, match="Interrupted; the best model found so far is kept"):
+        model = make_model(2, **options).fit(X, Y)
+
+    assert model.study_.is_interrupted and model.best_params_ == expected.best_params_
+    assert model.best_score_ == pytest.approx(expected.best_score_, abs=0.05)
+    assert np.abs(predict(model) - predict(expected)).max() < 0.2
+
+
 def test_ctrl_c_before_there_is_a_model_is_raised(make_model, monkeypatch):
     monkeypatch.setattr("autometa.families.adapted_network.propose_weights", interrupt)
     model = make_model(1)
