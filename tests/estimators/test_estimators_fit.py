@@ -14,7 +14,7 @@ import optuna
 import pandas as pd
 import pytest
 from sklearn.datasets import make_classification, make_regression
-from sklearn.metrics import make_scorer
+from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -385,6 +385,31 @@ def test_a_metric_without_a_name_of_its_own_is_not_stored(make_model, wrap):
     with pytest.raises(InvalidInputError, match=r"<lambda>' cannot be told .*name of its own"):
         make_model(0, metric=metric, storage=optuna.storages.InMemoryStorage()).fit(X, Y)
     make_model(0, metric=metric).fit(X, Y)
+
+
+class Beta:
+    """A score that is an object, whose values its name does not hold."""
+
+    def __call__(self, y, predicted):
+        return fbeta_score(y, predicted, beta=2, average="macro")
+
+
+def half(estimator, X, y, share=0.5):
+    return share
+
+
+@pytest.mark.parametrize(
+    "metric", [make_scorer(Beta()), make_scorer(partial(Beta())), partial(half, share=0.25)]
+)
+def test_a_metric_of_an_object_is_no_name_to_store_a_study_by(make_model, metric):
+    with pytest.raises(InvalidInputError, match=r"cannot be told .*name of its own"):
+        make_model(0, metric=metric, storage=optuna.storages.InMemoryStorage()).fit(X, Y)
+    make_model(0, metric=metric).fit(X, Y)
+
+
+@pytest.mark.parametrize("metric", [half, make_scorer(fbeta_score, beta=2, average="macro")])
+def test_a_metric_with_a_name_is_stored(make_model, metric):
+    make_model(0, metric=metric, storage=optuna.storages.InMemoryStorage()).fit(X, Y)
 
 
 @pytest.mark.parametrize(
