@@ -43,8 +43,8 @@ class Family:
     Classes reach the estimator as 0, 1, ..., numbers in their own units. Row weights are passed to
     an estimator, or to the last step of a pipeline, whose ``fit`` takes ``sample_weight``; to
     another, rows of whole weights are given several times; other weights are not passed, with a
-    warning. With scikit-learn's metadata routing on, a pipeline takes weights where a step requests
-    them by ``set_fit_request(sample_weight=True)``.
+    warning. With scikit-learn's metadata routing on, a pipeline or an estimator of estimators takes
+    weights where one of these requests them by ``set_fit_request(sample_weight=True)``.
     Rows that occur several times arrive as one of such a weight. Under a time limit, what a fit
     takes is guessed from some on a few hundred rows, then from the fits before; where all rows
     would take too long, some drawn at random are fitted on. A fit that has begun is not
