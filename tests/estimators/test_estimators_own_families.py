@@ -84,7 +84,7 @@ CENTROIDS = Family("centroids", Centroids(), {"sharpness": FloatDistribution(0.1
 
 @pytest.fixture
 def fit(knowledge):
-    def fit(families, kind=AutoMetaClassifier, X=X, y=Y, n_trials=4, **options):
+    def fit(families, kind=AutoMetaClassifier, y=Y, n_trials=4, X=X, **options):
         options = {"time_limit": None, "random_state": 0, "cv": 2, **options}
         return kind(n_trials=n_trials, families=families, knowledge=knowledge, **options).fit(X, y)
 
