@@ -126,9 +126,9 @@ def find_metric(metric, *, is_regression):
         if metric in metrics.get_scorer_names() and _is_of_numbers(metric) == is_regression:
             return ScorerMetric(metrics.get_scorer(metric), metric)
     elif callable(metric) and not getattr(metric, "__module__", "").startswith("sklearn.metrics."):
-        return ScorerMetric(metric, _name_of(metric))
+        return ScorerMetric(metric, name_of_scorer(metric))
     elif callable(metric) and not hasattr(metric, "__name__"):  # sklearn's scorers are objects
-        return ScorerMetric(metric, _name_of(metric))
+        return ScorerMetric(metric, name_of_scorer(metric))
     target = "numbers" if is_regression else "classes"
     hint = f" {metric.__name__} is no scorer: wrap it." if callable(metric) else ""
     raise InvalidInputError(
@@ -144,11 +144,15 @@ def _is_of_numbers(name):
     return "error" in name or "deviance" in name or name in others
 
 
-def _name_of(scorer):
+def name_of_scorer(scorer):
     """What a study remembers a scorer by."""
     if hasattr(scorer, "__qualname__"):
         return f"{scorer.__module__}.{scorer.__qualname__}"
-    return repr(scorer)
+    try:
+        return repr(scorer)
+    except AttributeError:  # of scikit-learn, where what it wraps has no name
+        kind = type(getattr(scorer, "_score_func", scorer))
+        return f"make_scorer({kind.__module__}.{kind.__qualname__})"
 
 
 # An ensemble's selection takes thousands of scores, of which scikit-learn's functions, which check

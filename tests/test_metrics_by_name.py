@@ -1,9 +1,12 @@
 """Metrics agree with scikit-learn's scorers, and stand folds that lack a class."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn import metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import make_scorer, mean_pinball_loss
 
 from autometa._label_metrics import BINARY
 from autometa._metrics import CLASS_METRICS, NUMBER_METRICS, Metric, find_metric
@@ -165,6 +168,23 @@ def test_a_scorer_of_numbers_agrees_with_scikit_learns(scorer):
     expected = scorer(fitted, numbers[:, None], y, sample_weight=weight)
     assert metric.score(y, numbers, weight) == pytest.approx(expected, abs=1e-12)
     assert metric.takes_shifts and not metric.is_of_labels
+
+
+class Pinball:
+    """A loss that is an object, and has no name."""
+
+    def __call__(self, y, predicted):
+        return mean_pinball_loss(y, predicted, alpha=0.9)
+
+
+@pytest.mark.parametrize("loss", [Pinball(), partial(mean_pinball_loss, alpha=0.9)])
+def test_a_scorer_of_an_object_has_the_name_of_its_type(loss):
+    metric = find_metric(make_scorer(loss, greater_is_better=False), is_regression=True)
+
+    assert type(loss).__name__ in metric.name
+    y, prediction = np.array([1.0, 2.0, 4.0]), np.array([2.0, 2.0, 2.0])
+    expected = -mean_pinball_loss(y, prediction, alpha=0.9)
+    assert metric.with_classes(None).score(y, prediction) == pytest.approx(expected)
 
 
 def test_pinball_loss_is_as_written_by_hand():

@@ -18,7 +18,7 @@ from autometa._metrics import find_metric
 from autometa._random import as_generator
 from autometa.encoding import TableEncoder
 from autometa.estimators._canonical import CanonicalRows
-from autometa.estimators._decisions import decide
+from autometa.estimators._decisions import Decision, decide
 from autometa.estimators._given import check_given
 from autometa.estimators._infer_limit import (
     BATCH_ROWS,
@@ -148,7 +148,10 @@ class AutoMetaEstimator(BaseEstimator):
             pace = self._propose(task, folds, initialisation, deadline, memory)
             self._search(task, given, rows, folds, rng, initialisation, metric, pace)
             if self.infer_limit is not None:
-                warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
+                try:
+                    warn_if_slow(self._model_, self._encoder_, rows.X, self.infer_limit)
+                except KeyboardInterrupt:
+                    self._note_interrupt("the best model found so far is kept")
 
     def _encode_rows(self, given, deadline):
         """Bring the rows into canonical form, learn their encoding and apply it."""
@@ -310,8 +313,7 @@ class AutoMetaEstimator(BaseEstimator):
         try:
             self._model_ = self._keep(choices, found, task, initialisation, pace, seed)
         except KeyboardInterrupt:
-            self.study_.is_interrupted = True
-            warnings.warn("Interrupted; the weights as proposed are kept.", stacklevel=4)
+            self._note_interrupt("the weights as proposed are kept")
             return
         self._weights_ = {one.candidate.trial: one.weight for one in choices}
         if not members:  # the proposed weights alone are fast enough
@@ -320,11 +322,19 @@ class AutoMetaEstimator(BaseEstimator):
         total = sum(weight for _, weight in members)
         members = [(one, weight / total) for one, weight in members]
         is_all = len(members) == len(choices)
-        decision = decide(found, members, task, found.scorer.metric, is_all=is_all)
+        try:
+            decision = decide(found, members, task, found.scorer.metric, is_all=is_all)
+        except KeyboardInterrupt:
+            self._note_interrupt("the best model found so far is kept")
+            decision = Decision(1.0, None, found.score_of(members))
         self.best_score_ = float(decision.score)
         self._take_decision(decision)
         steps = {} if best.n_steps is None else {"n_steps": best.n_steps}
         self.best_params_ = {"family": best.family, **best.config, **steps}
+
+    def _note_interrupt(self, kept):
+        self.study_.is_interrupted = True
+        warnings.warn(f"Interrupted; {kept}.", stacklevel=6)
 
     def _warn_of_no_score(self, families, metric):
         """Say that the proposed network predicts, where something else was asked for."""
@@ -360,14 +370,18 @@ class AutoMetaEstimator(BaseEstimator):
             choices.append(Choice(proposed, UNTRIED_WEIGHT))
         if self.infer_limit is None:
             return choices
-        watch = Stopwatch(rows.X, self._encoder_, self._model_.networks[0][1])
         others = sorted(found.candidates, key=lambda one: -one.score)
         limit_s = self.infer_limit * BATCH_ROWS
 
         def has_bags(one):
             return one.n_steps != 0 and has_chance(task, one.config)
 
-        return choose_within(choices, others, watch, limit_s, N_BAGS, has_bags)
+        try:
+            watch = Stopwatch(rows.X, self._encoder_, self._model_.networks[0][1])
+            return choose_within(choices, others, watch, limit_s, N_BAGS, has_bags)
+        except KeyboardInterrupt:  # if it is too slow, a warning says so
+            self._note_interrupt("the best model found so far is kept")
+            return choices
 
     def _find_proposals(self, families, task, given, deadline):
         """Find out what to try first of each family."""
@@ -419,11 +433,12 @@ class AutoMetaEstimator(BaseEstimator):
     def _predict_outputs(self, X):
         """Predict probabilities or numbers in float64, each row's from that row alone."""
         frame = self._check_frame(X)
-        frame = self._encoder_.blank_unread(frame)
+        readable = self._encoder_.blank_unread(frame)
+        blocks = [slice(i, i + ROWS_AT_ONCE) for i in range(0, len(frame), ROWS_AT_ONCE)]
         with torch_threads(self.n_jobs):
             parts = [
-                self._model_.predict(frame.iloc[i : i + ROWS_AT_ONCE], self._encoder_)
-                for i in range(0, len(frame), ROWS_AT_ONCE)
+                self._model_.predict(readable.iloc[block], self._encoder_, frame.iloc[block])
+                for block in blocks
             ]
         return np.concatenate(parts)
 

@@ -65,12 +65,12 @@ class CanonicalRows:
         >>> rows.X.assign(y=rows.y, weight=rows.weight).sort_values("size").to_numpy().tolist()
         [[1.0, 1.0, 1.0], [3.0, 0.0, 2.0]]
         """
-        columns = [column for _, column in X.items()] + [pd.Series(y)]
-        if groups is not None:
-            columns.append(groups)
         hashes = np.zeros(len(X), dtype=np.uint64)
-        for column in columns:
+        for column in [*(column for _, column in X.items()), pd.Series(y)]:
             hashes = hashes * _FACTOR + _cell_hashes(column)
+        if groups is not None:
+            of_groups = _group_hashes(groups)
+            hashes = hashes * _FACTOR + of_groups
         # Equal rows in order of their weights, so that their sum does not depend on the order given
         order = np.lexsort((weight, hashes))
         is_first = np.append(True, np.diff(hashes[order]) != 0)
@@ -81,7 +81,7 @@ class CanonicalRows:
         row_of[order] = np.cumsum(is_first) - 1
         codes = None
         if groups is not None:
-            codes = np.unique(_cell_hashes(groups)[first], return_inverse=True)[1]
+            codes = np.unique(of_groups[first], return_inverse=True)[1]
         return cls(
             X.iloc[first].reset_index(drop=True),
             y[first],
@@ -155,6 +155,13 @@ def _cell_hashes(column):
     numbers = [i for i, v in enumerate(levels) if isinstance(v, (bool, int, float, np.number))]
     hashes[numbers] = _hash_numbers([levels[i] for i in numbers])
     return hashes[codes]
+
+
+def _group_hashes(groups):
+    """Hash groups as cells, but whole numbers that float64 would merge as text."""
+    codes, labels = pd.factorize(groups)
+    exact = [str(v) if isinstance(v, int) and abs(v) > 2**53 else v for v in labels.tolist()]
+    return _cell_hashes(pd.Series(exact))[codes]
 
 
 def _hash_numbers(values):

@@ -11,14 +11,16 @@ from autometa._calibration import TINY, choose_temperature, temper
 N_THRESHOLDS = 40
 #: How much the score of a threshold counts, and those of the next ones.
 NEIGHBOURS = (0.25, 0.5, 0.25)
-#: Shares of the logarithm of class shares that are taken off: none, half, all of it.
-PRIOR_SHARES = (0.0, 0.5, 1.0)
+#: Shares of the logarithm of class shares that are taken off, if any: half, all of it.
+PRIOR_SHARES = (0.5, 1.0)
 #: Steps tried for the offset of one of several classes.
 STEPS = (-1.0, -0.5, -0.25, 0.25, 0.5, 1.0)
 #: More classes are not tuned one by one.
 MOST_CLASSES = 10
 #: Shifts of numbers tried, as quantiles of the errors.
 N_SHIFTS = 39
+#: What a score must gain, as a share of it, to be better by more than rounding.
+MIN_GAIN = 1e-9
 
 
 def add_offsets(probabilities, offsets):
@@ -60,13 +62,17 @@ def choose_offsets(scorer, mean, shares):
         return _choose_threshold(score, mean)
     priors = -np.log(np.maximum(shares, TINY))
     priors = priors - priors.mean()
-    best = max((share * priors for share in PRIOR_SHARES), key=score)
+    best = np.zeros(n_classes)
     best_score = score(best)
+    for offsets in (share * priors for share in PRIOR_SHARES):
+        found = score(offsets)
+        if _is_better(found, best_score):
+            best, best_score = offsets, found
     for label in range(n_classes) if n_classes <= MOST_CLASSES else ():
         for step in STEPS:
             offsets = best + step * (np.arange(n_classes) == label)
             found = score(offsets)
-            if found > best_score:
+            if _is_better(found, best_score):
                 best, best_score = offsets, found
     return best, best_score
 
@@ -88,7 +94,7 @@ def _choose_threshold(score, mean):
     around = sums / np.maximum(np.convolve(has_score, NEIGHBOURS, mode="valid"), TINY)
     around[~has_score[1:-1]] = -np.inf
     best = int(np.argmax(around))
-    if not around[best] > score(plain):
+    if not _is_better(around[best], score(plain)):
         return plain, score(plain)
     return np.array([0.0, -cuts[best]]), scores[best]
 
@@ -111,8 +117,17 @@ def choose_shift(scorer, mean, y):
     shifts = np.quantile(y - mean, np.linspace(0.025, 0.975, N_SHIFTS))
     shifts = [0.0, *shifts.tolist()]
     scores = scorer.scores(np.stack([mean + shift for shift in shifts]))
-    best = int(np.nanargmax(scores)) if np.isfinite(scores).any() else 0
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    best = int(np.argmax(known))
+    if not _is_better(known[best], known[0]):  # a correlation does not change with the shift
+        best = 0
     return shifts[best], float(scores[best])
+
+
+def _is_better(score, plain):
+    """Whether a score is better than that of leaving things as they are, by more than rounding."""
+    margin = MIN_GAIN * max(1.0, abs(plain)) if np.isfinite(plain) else 0.0
+    return score > plain + margin
 
 
 class Decision(NamedTuple):

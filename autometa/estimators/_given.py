@@ -25,7 +25,8 @@ class GivenTable:
     positions : ndarray of shape (n_rows,)
         Ascending positions among the rows given.
     as_given : tuple
-        ``X``, ``y``, ``groups`` and ``sample_weight`` with all rows, for a splitter.
+        ``X``, ``y``, ``groups`` and ``sample_weight`` with all rows, for a splitter: those of the
+        user, since it may split by an index, or by what only arrays have.
     """
 
     task: Task
@@ -69,6 +70,7 @@ def check_given(X, y, sample_weight, groups, *, kind):
     list of GivenTable
         One a target; all share the table, the weights and the groups.
     """
+    given_X, given_groups = X, groups
     X = as_frame(X)
     if getattr(y, "ndim", 1) == 2 and y.shape[1] == 1:
         warnings.warn(
@@ -85,10 +87,13 @@ def check_given(X, y, sample_weight, groups, *, kind):
         weight = _check_weight(sample_weight, n_given)
     positions = np.flatnonzero(weight)
     if groups is not None:
-        groups = _check_groups(groups, n_given)
+        groups = _check_groups(groups, weight)
     columns = [column for _, column in targets.items()]
     all_weights = None if sample_weight is None else weight
-    as_given = [(X, y, groups, all_weights) for y in columns]
+    if getattr(given_groups, "ndim", 1) > 1:
+        given_groups = groups  # scikit-learn's splitters take no column of them
+    given_y = [y] if len(columns) == 1 else _columns_of(y, columns)
+    as_given = [(given_X, one, given_groups, all_weights) for one in given_y]
     if len(positions) < n_given:
         X, weight = X.iloc[positions], weight[positions]
         columns = [y.iloc[positions] for y in columns]
@@ -99,6 +104,11 @@ def check_given(X, y, sample_weight, groups, *, kind):
             task = task_from_arrays(X, y, kind)
         given.append(GivenTable(task, weight, groups, positions, all_rows))
     return given
+
+
+def _columns_of(y, columns):
+    """The user's own columns of a table of targets, if it is one of pandas."""
+    return [y.iloc[:, i] for i in range(len(columns))] if hasattr(y, "iloc") else columns
 
 
 def _check_weight(sample_weight, n_rows):
@@ -121,7 +131,8 @@ def _check_weight(sample_weight, n_rows):
     return weight
 
 
-def _check_groups(groups, n_rows):
+def _check_groups(groups, weight):
+    n_rows = len(weight)
     try:
         groups = as_target(groups)
     except InvalidTableError as error:
@@ -130,6 +141,6 @@ def _check_groups(groups, n_rows):
         raise InvalidInputError(
             f"groups has {len(groups)} labels, X has {n_rows} rows. Give one group per row."
         )
-    if groups.isna().any():
+    if groups[weight > 0].isna().any():
         raise InvalidInputError("groups has missing labels. Give every row a group.")
     return groups

@@ -38,7 +38,7 @@ class Members:
         else:
             self.tables.append((weight, [*refits, *models][:n_models]))
 
-    def predict(self, frame, encoder):
+    def predict(self, frame, encoder, as_given=None):
         """Predict rows; each row's numbers depend on that row alone.
 
         Parameters
@@ -46,6 +46,9 @@ class Members:
         frame : DataFrame of shape (n_rows, n_features)
         encoder : TableEncoder
             Of the networks.
+        as_given : DataFrame of shape (n_rows, n_features), optional
+            For estimators that are fitted on frames as they are, the rows with the cells that no
+            other can read.
 
         Returns
         -------
@@ -53,6 +56,7 @@ class Members:
             Probabilities, or numbers in the units of the target fitted on; float64.
         """
         total, prepared = 0.0, {}
+        as_given = frame if as_given is None else as_given
         if self.networks:
             cells = encoder.transform(frame)
             for weight, model in self.networks:
@@ -61,7 +65,8 @@ class Members:
             for model in models:
                 preparation = model.preparation_
                 if id(preparation) not in prepared:
-                    prepared[id(preparation)] = preparation.transform(frame)
+                    rows = as_given if preparation.form == "frame" else frame
+                    prepared[id(preparation)] = preparation.transform(rows)
                 found = model.predict_prepared(prepared[id(preparation)], self.n_classes)
                 total = total + weight / len(models) * found
         return total

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from autometa._metrics import name_of_scorer
 from autometa.estimators._knowledge import ON_KNOWN_TASK
 from autometa.exceptions import InvalidInputError
 from autometa.tasks.arrays import naming_target
@@ -93,9 +94,14 @@ def check_stored_metric(metric, storage):
         As given.
     storage : None, str or optuna storage
     """
+    if storage is None or not callable(metric):
+        return
     function = getattr(metric, "_score_func", metric)  # of a scorer of scikit-learn
-    name = getattr(function, "__qualname__", "")
-    if storage is not None and ("<lambda>" in name or "<locals>" in name):
+    stored = name_of_scorer(metric)
+    name = getattr(function, "__qualname__", stored)
+    # the values of an object are not in the name; an address is another in every process
+    is_object = function is not metric and not hasattr(function, "__qualname__")
+    if is_object or " at 0x" in stored or "<lambda>" in name or "<locals>" in name:
         raise InvalidInputError(
             f"The metric {name!r} cannot be told from others of its name, so a stored study could "
             "be resumed by another one. Define it with a name of its own at the top of a module, "

@@ -58,7 +58,15 @@ def fit_targets(estimator, given, initialisation, metric, deadline, memory):
             one.n_trials = 0
             untried.append(name)
         with naming_target(name), _said_once() if position else nullcontext():
-            one._fit_target(target, initialisation, metric, Deadline(one.time_limit), memory)
+            try:
+                one._fit_target(target, initialisation, metric, Deadline(one.time_limit), memory)
+            except KeyboardInterrupt:
+                if position == 0 or is_interrupted:  # nothing to keep, or pressed again
+                    raise
+                is_interrupted, one.n_trials = True, 0
+                untried.append(name)
+                one._forget(set(one.get_params(deep=False)))
+                one._fit_target(target, initialisation, metric, Deadline(one.time_limit), memory)
         is_interrupted |= one.study_.is_interrupted
     if untried:
         message = f"Interrupted; targets {untried} have the weights as proposed."

@@ -30,7 +30,8 @@ class Family:
     space : dict of str to optuna distribution, default=None
         Names as in ``estimator.get_params()``, such as ``"svc__C"`` of a pipeline. The first
         trial is the estimator as it is given, as far as the space holds its values. Without
-        hyperparameters there is one trial.
+        hyperparameters there is one trial. Choices are None, bool, int, float or str: for two
+        estimators of which one is to be chosen, give two families.
     takes : {"numbers", "frame"}, default="numbers"
         What the estimator is fitted on. "numbers": a float matrix without gaps; a category is 0/1
         columns, a date its parts, a gap the median of its column, and a column with gaps gets
@@ -42,8 +43,8 @@ class Family:
     Classes reach the estimator as 0, 1, ..., numbers in their own units. Row weights are passed to
     an estimator, or to the last step of a pipeline, whose ``fit`` takes ``sample_weight``; to
     another, rows of whole weights are given several times; other weights are not passed, with a
-    warning. With scikit-learn's metadata routing on, a pipeline takes weights where a step requests
-    them by ``set_fit_request(sample_weight=True)``.
+    warning. With scikit-learn's metadata routing on, a pipeline or an estimator of estimators takes
+    weights where one of these requests them by ``set_fit_request(sample_weight=True)``.
     Rows that occur several times arrive as one of such a weight. Under a time limit, what a fit
     takes is guessed from some on a few hundred rows, then from the fits before; where all rows
     would take too long, some drawn at random are fitted on. A fit that has begun is not
@@ -73,9 +74,10 @@ class Family:
             raise InvalidInputError(f"takes must be one of {list(TAKES)}, got {takes!r}.")
         self.takes = takes
         own = estimator.get_params(deep=True)
-        for parameter in self._space:
+        for parameter, distribution in self._space.items():
             if parameter not in own:
                 raise InvalidInputError(_describe_unknown(name, estimator, parameter, own))
+            _check_choices(name, parameter, distribution)
         self.DEFAULT_CONFIG = {n: _first_value(own[n], d) for n, d in self._space.items()}
 
     def __repr__(self):
@@ -220,6 +222,17 @@ def _describe_unknown(name, estimator, parameter, own):
         f"The space of the family {name!r} names {parameter!r}, which is no parameter of "
         f"{estimator!r}. {which}"
     )
+
+
+def _check_choices(name, parameter, distribution):
+    """Refuse choices that would not come back from a stored study as they were."""
+    for choice in getattr(distribution, "choices", ()):
+        if choice is not None and not isinstance(choice, (bool, int, float, str)):
+            raise InvalidInputError(
+                f"The space of {parameter!r} in the family {name!r} has the choice {choice!r}. "
+                "Choices are None, bool, int, float or str. Give names, and an estimator of yours "
+                "that knows what they stand for, or a family for each choice."
+            )
 
 
 def _first_value(value, distribution):

@@ -3,7 +3,13 @@
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    get_routing_for_object,
+    process_routing,
+)
 from sklearn.utils.validation import has_fit_parameter
 
 from autometa._repeats import repeat_by_weight
@@ -106,13 +112,16 @@ def takes_weights(estimator, weight):
 
 def _name_of_weights(estimator):
     """The argument of ``fit`` that takes weights; None where there is none."""
+    if get_config()["enable_metadata_routing"]:
+        try:
+            if isinstance(get_routing_for_object(estimator), MetadataRouter):
+                process_routing(estimator, "fit", sample_weight=np.ones(1))
+                return "sample_weight"
+        except (NotImplementedError, TypeError, UnsetMetadataPassedError):
+            return None  # so would a fit end: what it is made of does not request them
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
     if not isinstance(estimator, Pipeline):
         return None
-    if get_config()["enable_metadata_routing"]:
-        # a pipeline hands on what its steps request, and refuses what none does
-        requested = estimator.get_metadata_routing().consumes("fit", ["sample_weight"])
-        return "sample_weight" if requested else None
     name, last = estimator.steps[-1]
     return f"{name}__sample_weight" if has_fit_parameter(last, "sample_weight") else None

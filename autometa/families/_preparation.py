@@ -29,7 +29,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         - "ranked": the same with normal scores of the ranks.
         - "filled": numbers in their own units, clipped to the range of `fit`, the median in
           gaps; a category is 0/1 columns, and a column with gaps gets another that marks them.
-        - "frame": the table as it is.
+        - "frame": a DataFrame as it is, its columns under their names at `fit`.
     unit_variance : bool, default=False
         Divide the numbers so that the variances of all columns add up to 1: then a kernel width
         ``gamma=1`` is what scikit-learn calls ``gamma="scale"``.
@@ -62,6 +62,9 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         """
         self.divisor_ = 1.0
         if self.form == "frame":
+            names = X.columns  # kept as arrays, since an Index cannot be saved
+            self.columns_ = [names.get_level_values(i).to_numpy() for i in range(names.nlevels)]
+            self.level_names_ = list(names.names)
             return self
         self.encoder_ = encoder or TableEncoder().fit(X, sample_weight=sample_weight)
         if self.form == "filled":
@@ -102,7 +105,7 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if self.form == "frame":
-            return X
+            return self._name_columns(X)
         if self.form == "filled":
             cells = self.encoder_.expand(X)
             filled = np.where(np.isnan(cells), self.median_, cells).clip(self.low_, self.high_)
@@ -117,6 +120,14 @@ class TablePreparation(TransformerMixin, BaseEstimator):
         numbers = encoded[:, :, CHANNELS[self.form]]
         gaps = encoded[:, self.has_gaps_, 2]
         return np.hstack([numbers, gaps]).astype(np.float64) / self.divisor_
+
+    def _name_columns(self, X):
+        """Name the columns as at `fit`: those that are not text arrive counted from 0."""
+        if not hasattr(self, "columns_"):  # saved before names were kept
+            return X
+        first, *others = self.columns_
+        names = pd.MultiIndex.from_arrays([first, *others]) if others else pd.Index(first)
+        return X.set_axis(names.set_names(self.level_names_), axis=1)
 
 
 def _as_codes(values, n_codes, *, is_filled):

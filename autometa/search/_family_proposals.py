@@ -113,7 +113,7 @@ class FamilyProposals:
         """Return a configuration with the user attributes of its trial, or None for no more."""
         if self._stored is not None:
             stored, self._stored = self._stored, None
-            return read_trial(stored, f"{self.family}."), {ORIGIN: "resumed"}
+            return read_trial(stored, self.family), {ORIGIN: "resumed"}
         n_before = len(self.proposed)
         if n_before or self._default is None or not self._defaults_come_first:
             self._start()

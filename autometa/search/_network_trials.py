@@ -84,7 +84,7 @@ class NetworkTrials:
         distributions = {prefix + name: d for name, d in self._space.items()}
         trials = [self.study.ask(distributions) for _ in range(n_asked)]
         group = _Group(trials, self.pace, lambda: self.library.scorer.metric.error)
-        configs = [read_trial(trial, prefix) for trial in group.trials]
+        configs = [read_trial(trial, NAME) for trial in group.trials]
         self.pace.group_starts(n_asked * n_folds)
         try:
             if takes_first:
@@ -100,8 +100,8 @@ class NetworkTrials:
             if best is not None:
                 self.pace.group_ended(best.user_attrs["autometa:n_steps"])
             for frozen, n_steps, prediction in candidates:
-                config = {**DEFAULT_CONFIG, **read_trial(frozen, prefix)}
-                self.proposals.tell(read_trial(frozen, prefix), frozen.value)
+                config = {**DEFAULT_CONFIG, **read_trial(frozen, NAME)}
+                self.proposals.tell(read_trial(frozen, NAME), frozen.value)
                 score, number = frozen.value, frozen.number
                 self.library.add(Candidate(NAME, config, score, prediction, number, n_steps))
         return told
@@ -113,7 +113,7 @@ class NetworkTrials:
         ----------
         stored : FrozenTrial
         """
-        config, n_steps = read_trial(stored, self._prefix), stored.user_attrs["autometa:n_steps"]
+        config, n_steps = read_trial(stored, NAME), stored.user_attrs["autometa:n_steps"]
         found = []
 
         def report(indices, step, scores, predictions):

@@ -4,7 +4,7 @@ import math
 
 from optuna.trial import TrialState
 
-from autometa.families.adapted_network import NAME
+from autometa.families.adapted_network import DEFAULT_CONFIG, NAME
 
 #: What a trial says that has no score, where the metric gives no reason.
 NOT_FINITE = "the score is not finite"
@@ -37,15 +37,13 @@ def best_trial(study, family):
     return max(told, key=lambda trial: trial.value, default=None)
 
 
-def told_scores(study, family, prefix):
+def told_scores(study, family):
     """What a search has told of a family: its configurations with their scores.
 
     Parameters
     ----------
     study : Study
     family : str
-    prefix : str
-        In front of the names of its hyperparameters.
 
     Returns
     -------
@@ -55,7 +53,7 @@ def told_scores(study, family, prefix):
     """
     found = []
     for trial in study.get_trials(deepcopy=False):
-        config, score = read_trial(trial, prefix), trial.value
+        config, score = read_trial(trial, family), trial.value
         if trial.user_attrs.get("autometa:family", NAME) != family or not config:
             continue
         if "autometa:error" in trial.user_attrs:
@@ -67,10 +65,15 @@ def told_scores(study, family, prefix):
     return found
 
 
-def read_trial(trial, prefix):
-    """The hyperparameters of a trial by their own names."""
+def read_trial(trial, family):
+    """The hyperparameters of a trial of a family by their own names.
+
+    A search of several families puts the family's name in front; one of the network alone does not,
+    and each may go on with what the other stored.
+    """
+    prefix = f"{family}."
     return {
         name.removeprefix(prefix): value
         for name, value in trial.params.items()
-        if name.startswith(prefix)
+        if name.startswith(prefix) or (family == NAME and name in DEFAULT_CONFIG)
     }

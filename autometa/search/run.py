@@ -154,9 +154,8 @@ def run_search(
     for one in proposals:
         common["proposals"] = one
         if has_trials(study, one.family):
-            prefix = "" if is_alone else f"{one.family}."
             best = None if is_alone else best_trial(study, one.family)
-            one.resume(best, told_scores(study, one.family, prefix))
+            one.resume(best, told_scores(study, one.family))
         if one.family == NAME:
             own = {"initialisation": initialisation, "seed": seed, "device": device}
             own |= {"prefix": "" if is_alone else f"{NAME}.", "first": first}
@@ -196,7 +195,10 @@ def run_search(
         return _best_alone(study, library, interrupted)
     if not library.candidates:
         return None
-    library.settle(_most_settled(pace))
+    try:
+        library.settle(_most_settled(pace))
+    except KeyboardInterrupt:  # the weights chosen in the search are there
+        interrupted = _note_interrupt(study)
     sources = {} if interrupted else {one.family: one.source for one in proposals}
     try:
         _refit(library, fold_models, pace, sources)
@@ -335,7 +337,7 @@ def _best_alone(study, library, interrupted):
     best = best_trial(study, NAME)
     if best is None:
         return None
-    config = {**DEFAULT_CONFIG, **read_trial(best, "")}
+    config = {**DEFAULT_CONFIG, **read_trial(best, NAME)}
     n_steps = best.user_attrs["autometa:n_steps"]
     tried = {one.trial: one.predictions for one in library.candidates}
     # a stored trial's are gone where there was no time to make them again

@@ -140,6 +140,29 @@ def test_some_rows_can_be_drawn_with_one_of_each_class(of_each, n_expected):
     assert few.counts.tolist() == [1] * n_expected
 
 
+@pytest.mark.parametrize("first", [2**53, 2**62, 2**100, -(2**63)])
+def test_groups_are_whole_numbers_of_any_size(first):
+    groups = pd.Series([first, first + 1, first + 2, first])
+    X = pd.DataFrame({"a": np.zeros(4)})
+
+    rows = CanonicalRows.of(X, np.zeros(4), np.ones(4), groups)
+
+    assert len(rows.y) == 3 and set(rows.groups) == {0, 1, 2}
+    assert rows.row_of[0] == rows.row_of[3]
+
+
+@pytest.mark.parametrize("dtype", [float, "category", object])
+def test_groups_are_the_same_however_they_are_typed(dtype):
+    X, groups = pd.DataFrame({"a": np.arange(6.0)}), pd.Series([3, 1, 2, 3, 2, 1])
+
+    rows = [
+        CanonicalRows.of(X, np.zeros(6), np.ones(6), one) for one in (groups, groups.astype(dtype))
+    ]
+
+    np.testing.assert_array_equal(rows[0].hashes, rows[1].hashes)
+    np.testing.assert_array_equal(rows[0].groups, rows[1].groups)
+
+
 def test_rows_drawn_are_of_two_groups_at_least():
     X, groups = pd.DataFrame({"a": np.arange(60.0)}), pd.Series(np.arange(60) == 7)
     rows = CanonicalRows.of(X, np.zeros(60), np.ones(60), groups)

@@ -173,6 +173,35 @@ def test_a_shift_is_the_quantile_of_the_errors():
     assert score == pytest.approx(-mean_pinball_loss(y[0], np.full(101, shift), alpha=0.9))
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-15])
+def test_a_metric_that_a_shift_does_not_change_gets_none(noise):
+    rounding = noise * np.arange(60)
+    scorer = SimpleNamespace(scores=lambda p: 0.7 + rounding[: len(p)])
+
+    shift, score = choose_shift(scorer, np.zeros((1, 101)), np.linspace(0, 1, 101)[None])
+
+    assert shift == 0 and score == 0.7
+
+
+def test_what_has_no_score_as_it_is_may_be_shifted():
+    scorer = SimpleNamespace(scores=lambda p: np.array([np.nan, *np.arange(len(p) - 1.0)]))
+
+    shift, _ = choose_shift(scorer, np.zeros((1, 101)), np.linspace(0, 1, 101)[None])
+
+    assert shift > 0.9
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_metric_that_thresholds_do_not_change_gets_none(n_classes):
+    mean = np.random.default_rng(0).dirichlet(np.ones(n_classes), size=(1, 50))
+    rng = np.random.default_rng(1)
+    scorer = SimpleNamespace(scores=lambda p: 0.7 + 1e-15 * rng.normal(size=1))
+
+    offsets, _ = choose_offsets(scorer, mean, np.full(n_classes, 1 / n_classes))
+
+    assert not offsets.any()
+
+
 def test_thresholds_without_a_score_do_not_hide_the_others(rare, knowledge):
     X, y, _, _ = rare
 

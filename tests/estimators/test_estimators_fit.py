@@ -5,14 +5,16 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import optuna
+import pandas as pd
 import pytest
 from sklearn.datasets import make_classification, make_regression
-from sklearn.metrics import make_scorer
+from sklearn.metrics import fbeta_score, make_scorer
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -320,6 +322,28 @@ def test_ctrl_c_in_the_refit_gives_the_weights_as_proposed(make_model, monkeypat
     assert not model.leaderboard_["weight"].any()
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        "search._library.Library.settle",
+        "estimators._base.choose_within",
+        "estimators._base.decide",
+        "estimators._base.warn_if_slow",
+    ],
+)
+def test_ctrl_c_after_the_search_gives_the_best_so_far(make_model, monkeypatch, place):
+    options = {"families": ["linear", "knn"], "infer_limit": 1.0}
+    expected = make_model(2, **options).fit(X, Y)
+    monkeypatch.setattr(f"autometa.{place}", interrupt)
+
+    with pytest.warns(UserWarning, match="Interrupted; the best model found so far is kept"):
+        model = make_model(2, **options).fit(X, Y)
+
+    assert model.study_.is_interrupted and model.best_params_ == expected.best_params_
+    assert model.best_score_ == pytest.approx(expected.best_score_, abs=0.05)
+    assert np.abs(predict(model) - predict(expected)).max() < 0.2
+
+
 def test_ctrl_c_before_there_is_a_model_is_raised(make_model, monkeypatch):
     monkeypatch.setattr("autometa.families.adapted_network.propose_weights", interrupt)
     model = make_model(1)
@@ -363,6 +387,31 @@ def test_a_metric_without_a_name_of_its_own_is_not_stored(make_model, wrap):
     make_model(0, metric=metric).fit(X, Y)
 
 
+class Beta:
+    """A score that is an object, whose values its name does not hold."""
+
+    def __call__(self, y, predicted):
+        return fbeta_score(y, predicted, beta=2, average="macro")
+
+
+def half(estimator, X, y, share=0.5):
+    return share
+
+
+@pytest.mark.parametrize(
+    "metric", [make_scorer(Beta()), make_scorer(partial(Beta())), partial(half, share=0.25)]
+)
+def test_a_metric_of_an_object_is_no_name_to_store_a_study_by(make_model, metric):
+    with pytest.raises(InvalidInputError, match=r"cannot be told .*name of its own"):
+        make_model(0, metric=metric, storage=optuna.storages.InMemoryStorage()).fit(X, Y)
+    make_model(0, metric=metric).fit(X, Y)
+
+
+@pytest.mark.parametrize("metric", [half, make_scorer(fbeta_score, beta=2, average="macro")])
+def test_a_metric_with_a_name_is_stored(make_model, metric):
+    make_model(0, metric=metric, storage=optuna.storages.InMemoryStorage()).fit(X, Y)
+
+
 @pytest.mark.parametrize(
     "cv",
     [
@@ -393,6 +442,42 @@ def test_groups_reach_the_splitter_and_the_default_folds(make_model, monkeypatch
 
     for folds in seen:
         np.testing.assert_array_equal(np.sort(folds.valid_weight.sum(axis=1)), 15)
+
+
+class WatchedHalves:
+    """A splitter that remembers what it was given."""
+
+    def split(self, X, y=None, groups=None):
+        self.given = X, y, groups
+        yield np.arange(30), np.arange(30, 60)
+
+
+def test_a_splitter_is_given_what_the_user_gave(make_model):
+    index = pd.Index(np.arange(60)[::-1], name="period")
+    frame = pd.DataFrame(X_NUMBERS, index=index)
+    targets = pd.DataFrame({"a": X_NUMBERS[:, 0], "b": X_NUMBERS[:, 1]}, index=index)
+    cv, groups = WatchedHalves(), list(range(60))
+    make = partial(make_model, 0, AutoMetaRegressor, cv=cv)
+
+    make().fit(frame, targets["a"], groups=groups)
+    assert cv.given[0] is frame and cv.given[1] is not None and cv.given[2] is groups
+    assert cv.given[1].index.equals(index)
+
+    make().fit(frame, targets)
+    pd.testing.assert_series_equal(cv.given[1], targets["b"])
+
+    make().fit(X_NUMBERS, X_NUMBERS[:, 0], groups=np.arange(60)[:, None])
+    assert isinstance(cv.given[0], np.ndarray) and cv.given[2].shape == (60,)
+
+
+def test_rows_of_weight_0_need_no_group(make_model):
+    groups, weight = np.arange(60) % 4.0, np.repeat([0.0, 1.0], [10, 50])
+
+    without = make_model(1, cv=2).fit(X[10:], Y[10:], groups=groups[10:])
+    groups[:10] = np.nan
+    model = make_model(1, cv=2).fit(X, Y, sample_weight=weight, groups=groups)
+
+    assert model.best_score_ == without.best_score_
 
 
 class LightRowsHeldOut(KFold):

@@ -14,12 +14,17 @@ from sklearn.cluster import Birch
 from sklearn.ensemble import HistGradientBoostingRegressor, StackingClassifier, VotingClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, DotProduct, Matern, WhiteKernel
-from sklearn.linear_model import LinearRegression, PoissonRegressor, TweedieRegressor
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    TweedieRegressor,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from autometa import AutoMetaClassifier, AutoMetaRegressor, Family, load
@@ -51,6 +56,16 @@ class Centroids(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
+#: What :func:`last` looks for.
+LAST = None
+
+
+def last(frame):
+    """The column LAST alone; its names must be those of the table."""
+    assert frame.columns.names == LAST.names
+    return frame[LAST].to_numpy()
+
+
 class Broken(Centroids):
     def fit(self, X, y):
         raise TypeError("no such luck")
@@ -69,7 +84,7 @@ CENTROIDS = Family("centroids", Centroids(), {"sharpness": FloatDistribution(0.1
 
 @pytest.fixture
 def fit(knowledge):
-    def fit(families, kind=AutoMetaClassifier, y=Y, n_trials=4, **options):
+    def fit(families, kind=AutoMetaClassifier, y=Y, n_trials=4, X=X, **options):
         options = {"time_limit": None, "random_state": 0, "cv": 2, **options}
         return kind(n_trials=n_trials, families=families, knowledge=knowledge, **options).fit(X, y)
 
@@ -126,6 +141,47 @@ def test_a_frame_reaches_an_estimator_that_takes_frames(knowledge):
     found = AutoMetaRegressor(families=[family], knowledge=knowledge, **options).fit(frame, target)
 
     assert np.abs(found.predict(frame) - target).max() < 5
+
+
+def test_columns_of_any_name_reach_an_estimator_that_takes_frames(fit, tmp_path, monkeypatch):
+    module = sys.modules[__name__]
+    families = [
+        Family("own", make_pipeline(FunctionTransformer(last), GaussianNB()), takes="frame")
+    ]
+    for names in (
+        [1, 2, 0],
+        [2020, 2021, 2022],
+        pd.date_range("2020", periods=3),
+        pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["who", "year"]),
+    ):
+        frame = pd.DataFrame(X[:, ::-1], columns=names)
+        monkeypatch.setattr(module, "LAST", frame.columns[-1:])
+
+        model = fit(families, X=frame, n_trials=1)
+
+        assert model.score(frame, Y) > 0.9
+        model.save(tmp_path / str(names[0]))
+        trusted = [f"{__name__}.last"]
+        again = load(tmp_path / str(names[0]), trusted=trusted)
+        np.testing.assert_array_equal(again.predict_proba(frame), model.predict_proba(frame))
+
+
+def test_an_estimator_that_takes_frames_sees_the_same_cells_at_fit_and_predict(fit):
+    size = [f"{value:.1f}" for value in X[:, 0]]
+    frame = pd.DataFrame({"size": size})
+    frame.loc[::9, "size"] = "?"
+    frame = pd.concat([frame, frame])  # so that no fold lacks a category
+    model = make_pipeline(OneHotEncoder(), LogisticRegression())
+
+    found = fit(
+        [Family("own", model, takes="frame")],
+        X=frame,
+        y=np.tile(Y, 2),
+        n_trials=1,
+        cv=[(range(60), range(60, 120))],
+    )
+
+    assert found.predict(frame).shape == (120,)
 
 
 def test_an_estimator_without_hyperparameters_has_one_trial(fit):

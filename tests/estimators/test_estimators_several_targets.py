@@ -18,6 +18,7 @@ from sklearn.utils import get_tags
 import autometa
 import autometa.search
 from autometa import AutoMetaClassifier, AutoMetaRegressor
+from autometa.encoding import TableEncoder
 from autometa.exceptions import (
     AutoMetaError,
     DroppedColumnsWarning,
@@ -407,6 +408,29 @@ def test_after_ctrl_c_the_targets_to_come_have_the_weights_as_proposed(make_mode
     assert [one.n_trials_ for one in model.estimators_] == [3, 1, 0]
     assert str(said[-1].message) == "Interrupted; targets [2] have the weights as proposed."
     assert model.predict(X).shape == (60, 3)
+
+
+@pytest.mark.parametrize("n_before", [0, 1])
+def test_ctrl_c_before_the_search_of_a_target_keeps_those_before(make_model, monkeypatch, n_before):
+    calls, fit = [], TableEncoder.fit
+
+    def interrupt(*args, **options):
+        calls.append(1)
+        if len(calls) == n_before + 1:
+            raise KeyboardInterrupt
+        return fit(*args, **options)
+
+    monkeypatch.setattr(TableEncoder, "fit", interrupt)
+    model = make_model(n_trials=1, families=["linear"])
+    y = np.column_stack([LABELS, LABELS[:, 0]])
+
+    if n_before == 0:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, y)
+        return
+    with pytest.warns(UserWarning, match=r"Interrupted; targets \[1, 2\] have the weights as pr"):
+        model.fit(X, y)
+    assert [one.n_trials_ for one in model.estimators_] == [1, 0, 0]
 
 
 def test_ctrl_c_in_the_refit_of_one_target_ends_the_others_too(make_model, monkeypatch):

@@ -1,12 +1,15 @@
 """Estimators of users as families: what they are given, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -22,6 +25,7 @@ from autometa.families import (
     find_family,
     read_config,
 )
+from autometa.families._own_models import fit_weighted
 
 SMOOTHING = {"var_smoothing": FloatDistribution(1e-9, 1.0, log=True)}
 
@@ -77,6 +81,15 @@ def test_probabilities_are_in_the_order_of_the_classes():
     )
 
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("choice", [StandardScaler(), (5, 5), [5], np.int64(5)])
+def test_choices_that_a_study_would_not_keep_are_refused(choice):
+    with warnings.catch_warnings(action="ignore"):  # Optuna's
+        space = {"max_depth": CategoricalDistribution([None, True, 1, 0.5, "a", choice])}
+
+    with pytest.raises(InvalidInputError, match="'max_depth' in the family 'own' .* a family for"):
+        Family("own", RandomForestClassifier(), space)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +192,26 @@ def test_with_metadata_routing_a_pipeline_takes_weights_where_they_are_requested
         np.testing.assert_allclose(found, weight / weight.mean())
     else:
         assert found is None
+
+
+@pytest.mark.parametrize("kind", [CalibratedClassifierCV, VotingClassifier, AdaBoostClassifier])
+@pytest.mark.parametrize("is_requested", [True, False])
+def test_with_metadata_routing_estimators_of_estimators_can_be_fitted(kind, is_requested):
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.arange(60) % 2
+    weight = np.sqrt(1.0 + np.arange(len(y)))  # such rows cannot be repeated
+    with sklearn.config_context(enable_metadata_routing=True):
+        bayes = GaussianNB().set_fit_request(sample_weight=True) if is_requested else GaussianNB()
+        if kind is VotingClassifier:
+            bayes = [("bayes", bayes)]
+        options = {"voting": "soft"} if kind is VotingClassifier else {}
+
+        weighted, plain = (
+            fit_weighted(kind(bayes, **options), X, y, one).predict_proba(X)
+            for one in (weight, None)
+        )
+
+    takes_them = is_requested and kind is not AdaBoostClassifier  # which does not route yet
+    assert (weighted != plain).any() == takes_them
 
 
 def test_what_takes_no_weights_gets_rows_of_whole_weights_several_times(make_table):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 
@@ -20,6 +20,7 @@ from autometa.families import EncodedTask, Family, Folds, find_family
 from autometa.knowledge import Knowledge
 from autometa.search import FamilyProposals, Pace
 from autometa.search._library import Candidate, Library
+from autometa.search._stored import told_scores
 from autometa.search._table_trials import _n_telling, _Staleness
 
 NAMES = ("adapted_network", "linear", "knn")
@@ -137,6 +138,31 @@ def test_a_resumed_search_goes_on_with_knowledge_where_it_was(short, search_fami
     assert origins[3:] == ["resumed", "surrogate", "surrogate", "surrogate"]
     tried = [tuple(trial.params.values()) for trial in trials if trial.number != 3]
     assert len(set(tried)) == 6
+
+
+@pytest.mark.parametrize("families", [["adapted_network"], ["adapted_network", "knn"]])
+@pytest.mark.parametrize("prefix", ["", "adapted_network."])
+def test_the_network_goes_on_with_what_it_stored_alone_or_beside_others(
+    short, search_families, families, prefix
+):
+    space = find_family("adapted_network").space(is_regression=False)
+    config = find_family("adapted_network").DEFAULT_CONFIG | {"step_size": 0.05, "dropout": 0.4}
+    params = {prefix + name: config[name] for name in space}
+    stored = create_trial(
+        value=99.0,
+        params=params,
+        distributions={prefix + name: one for name, one in space.items()},
+        user_attrs={"autometa:family": "adapted_network", "autometa:n_steps": 6},
+    )
+    study = search_families(1, families=["knn"]).study
+    study.add_trial(stored)
+
+    resumed = search_families(1, families=families, study=study)
+
+    [told] = told_scores(study, "adapted_network")[:1]
+    assert told == ({name: config[name] for name in space}, 99.0)
+    known = resumed.found.best.config
+    assert (known["step_size"], known["dropout"]) == (0.05, 0.4)
 
 
 def test_a_family_that_a_stored_study_lacks_begins_with_its_default(short, search_families):
