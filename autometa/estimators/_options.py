@@ -39,6 +39,8 @@ def check_options(estimator):
             f"n_trials must be an int >= 0, or None for as many as fit the time, got {n_trials!r}."
         )
     _check_families(estimator.families, is_regression=estimator._kind == "regression")
+    if estimator.storage is not None:
+        _check_stored_choices(estimator.families)
     if estimator.on_known_task not in ON_KNOWN_TASK:
         raise InvalidInputError(
             f"on_known_task must be one of {list(ON_KNOWN_TASK)}, got {estimator.on_known_task!r}."
@@ -83,6 +85,19 @@ def _check_families(families, *, is_regression):
     for name in EXTRAS:
         if name in list(families):
             import_extra(name, name)
+
+
+def _check_stored_choices(families):
+    for family in families:
+        space = {} if isinstance(family, str) else family.space(is_regression=False)
+        for name, distribution in space.items():
+            for choice in getattr(distribution, "choices", ()):
+                if isinstance(choice, tuple):
+                    raise InvalidInputError(
+                        f"The choice {choice!r} of {name!r} would come out of a stored study as a "
+                        f"list. Leave storage out, or give the family {family.NAME!r} names in its "
+                        "place, with an estimator of yours that knows what they stand for."
+                    )
 
 
 def check_stored_metric(metric, storage):

@@ -30,8 +30,9 @@ class Family:
     space : dict of str to optuna distribution, default=None
         Names as in ``estimator.get_params()``, such as ``"svc__C"`` of a pipeline. The first
         trial is the estimator as it is given, as far as the space holds its values. Without
-        hyperparameters there is one trial. Choices are None, bool, int, float or str: for two
-        estimators of which one is to be chosen, give two families.
+        hyperparameters there is one trial. Choices are None, bool, int, float, str or tuples of
+        these (which no ``storage`` keeps): for two estimators of which one is to be chosen, give
+        two families.
     takes : {"numbers", "frame"}, default="numbers"
         What the estimator is fitted on. "numbers": a float matrix without gaps; a category is 0/1
         columns, a date its parts, a gap the median of its column, and a column with gaps gets
@@ -225,13 +226,14 @@ def _describe_unknown(name, estimator, parameter, own):
 
 
 def _check_choices(name, parameter, distribution):
-    """Refuse choices that would not come back from a stored study as they were."""
+    """Refuse choices that Optuna does not find again, such as estimators, which are copied."""
     for choice in getattr(distribution, "choices", ()):
-        if choice is not None and not isinstance(choice, (bool, int, float, str)):
+        parts = choice if isinstance(choice, tuple) else (choice,)
+        if not all(part is None or isinstance(part, (bool, int, float, str)) for part in parts):
             raise InvalidInputError(
                 f"The space of {parameter!r} in the family {name!r} has the choice {choice!r}. "
-                "Choices are None, bool, int, float or str. Give names, and an estimator of yours "
-                "that knows what they stand for, or a family for each choice."
+                "Choices are None, bool, int, float, str or tuples of these. Give names, and an "
+                "estimator of yours that knows what they stand for, or a family for each choice."
             )
 
 

@@ -3,8 +3,10 @@
 import pickle
 import sys
 import time
+import warnings
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -247,6 +249,16 @@ def test_families_that_do_not_fit_are_refused(kind, families, message):
 
     with pytest.raises(InvalidInputError, match=message):
         kind(families=families).fit(X, y)
+
+
+def test_choices_of_tuples_are_tried_but_not_stored(fit):
+    with warnings.catch_warnings(action="ignore"):  # Optuna's
+        space = {"priors": CategoricalDistribution([(0.5, 0.5), (0.1, 0.9)])}
+    family = Family("own", GaussianNB(), space)
+
+    assert fit([family]).best_params_["priors"] in space["priors"].choices
+    with pytest.raises(InvalidInputError, match=r"\(0.5, 0.5\) of 'priors' .* as a list"):
+        fit([family], storage=optuna.storages.InMemoryStorage())
 
 
 def test_own_types_come_back_only_where_they_are_named(fit, tmp_path, monkeypatch):

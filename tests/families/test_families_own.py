@@ -83,7 +83,7 @@ def test_probabilities_are_in_the_order_of_the_classes():
     np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("choice", [StandardScaler(), (5, 5), [5], np.int64(5)])
+@pytest.mark.parametrize("choice", [StandardScaler(), (5, [5]), [5], np.int64(5)])
 def test_choices_that_a_study_would_not_keep_are_refused(choice):
     with warnings.catch_warnings(action="ignore"):  # Optuna's
         space = {"max_depth": CategoricalDistribution([None, True, 1, 0.5, "a", choice])}
