@@ -34,7 +34,7 @@ class MemoryLimitWarning(UserWarning):
 
 
 class KnownTaskError(InvalidInputError):
-    """The data was seen in meta-training and ``on_known_task="raise"`` was asked for."""
+    """What is known comes from the data too, and ``on_known_task="raise"`` was asked for."""
 
 
 class ArtefactError(AutoMetaError, OSError):
@@ -54,7 +54,7 @@ class NothingLeftError(AutoMetaError, LookupError):
 
 
 class KnownTaskWarning(UserWarning):
-    """The data was seen in meta-training, so its score is no measure of meta-learning."""
+    """What is known comes from the data too, so its score is no measure of meta-learning."""
 
 
 class DroppedColumnsWarning(UserWarning):

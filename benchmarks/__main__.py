@@ -563,8 +563,8 @@ def training_speed(
     show("training_speed", figures, command.print_figures, as_json=as_json, record=record)
 
 
-@app.command("lent_gpu")
-def lent_gpu(
+@app.command("gpu_minutes")
+def gpu_minutes(
     file: Annotated[Path, typer.Option(help="Omniglot's images.")],
     results: Annotated[Path, typer.Option(help="Folder to bring back.")],
     corpus: Annotated[Path | None, typer.Option(help="Tables to train on too.")] = None,
@@ -575,8 +575,8 @@ def lent_gpu(
     record: Record = None,
     as_json: AsJson = False,
 ):
-    """Few-shot schedules and a training on tables, in the minutes that a GPU is lent for."""
-    from benchmarks import lent_gpu as command
+    """Few-shot schedules and a training on tables, within some minutes on one GPU."""
+    from benchmarks import gpu_minutes as command
 
     figures = command.main(
         results,
@@ -587,7 +587,7 @@ def lent_gpu(
         device=device,
         names=[name for name in names.split(",") if name] or None,
     )
-    show("lent_gpu", figures, command.print_figures, as_json=as_json, record=record)
+    show("gpu_minutes", figures, command.print_figures, as_json=as_json, record=record)
 
 
 def _print_few_shot(figures):

@@ -1,4 +1,4 @@
-"""The comparison with other AutoML systems, as the README's figures were made."""
+"""The comparison with other AutoML systems, by the methods of the README."""
 
 import numpy as np
 

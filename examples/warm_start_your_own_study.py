@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Warm-start your own LightGBM study
 # What configurations scored on some tables tells which ones to try first on the next table. Here
-# ten small tables are enough to see how; `autometa collect` does the same on hundreds of yours.
+# ten small tables are enough to see how; `autometa collect` does the like on hundreds of yours.
 
 # %% Tables that have been looked at before, and a new one
 import numpy as np

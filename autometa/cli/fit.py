@@ -79,7 +79,11 @@ def run(
         str, typer.Option(metavar="FOLDER", help="A folder of `autometa meta-train` or `collect`.")
     ] = "default",
     on_known_task: Annotated[
-        OnKnownTask, typer.Option(help="What to do where the table was seen in meta-training.")
+        OnKnownTask,
+        typer.Option(
+            help="What to do where the table was seen in meta-training, or hyperparameters were "
+            "evaluated on it."
+        ),
     ] = OnKnownTask.WARN,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**32 - 1, help="Makes the fit repeatable.")

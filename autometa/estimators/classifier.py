@@ -28,14 +28,14 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
         of their first trials; several of them predict together. "auto" takes the adapted network,
-        linear models, extra trees, LightGBM (or else scikit-learn's gradient boosting), random
-        forests, and CatBoost where it is installed.
+        linear models, extra trees, LightGBM, random forests, and CatBoost where it is installed.
         A :class:`autometa.Family` is an estimator of yours with its hyperparameters.
     metric : str or callable, default=None
         What the search maximises: "neg_log_loss" (by default), "accuracy", "balanced_accuracy",
         "roc_auc", "f1", "f1_macro", any other name of a scikit-learn scorer for classes, or a
         scorer ``scorer(estimator, X, y)``, which sees predictions only, not the table. Where it
-        looks at labels alone, thresholds are chosen for it: see ``class_offsets_``.
+        looks at labels alone, and is not the accuracy, thresholds are chosen for it: see
+        ``class_offsets_``.
     cv : int, splitter or list of (train, test), default=None
         How rows are held out. By default 5 folds, up to 100 rows dealt three times; above 1,000
         rows 3, above 5,000 a quarter of them once; where a first trial could not end in time, only
@@ -72,7 +72,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     memory_limit : float, default=None
         Gigabytes that `fit` may take beyond what the process holds. A table that takes more when
         it is encoded is refused at once; a search that comes near it ends, with a warning, and
-        forests end with fewer trees. Proposing weights takes .1, on large tables up to 1 anyway.
+        forests end with fewer trees. Proposing weights takes .1 GB, on large tables up to 1 GB,
+        whatever the limit.
     class_weight : dict, "balanced", list of these or None, default=None
         Factors for the weights that rows are fitted with, by class; the sum of all weights stays
         what it was. Rows held out are scored without them. A list has one for each of several
@@ -87,8 +88,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     classes_ : ndarray of shape (n_classes,)
     class_offsets_ : ndarray of shape (n_classes,)
         Added to the logarithms of probabilities before the largest is the label that `predict`
-        gives. Not 0 where the metric is one of labels, such as "balanced_accuracy" or "f1", and
-        where such offsets scored better on rows held out; probabilities stay as they are.
+        gives. Not 0 where the metric is one of labels but the accuracy, such as
+        "balanced_accuracy" or "f1", and where such offsets scored better on rows held out; probabilities stay as they are.
     temperature_ : float
         What the logarithms of probabilities are divided by, chosen on rows held out: below 1 where
         the mean of the models was less certain than it could be. 1 without a trial.

@@ -26,8 +26,7 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
         Candidate models, among "adapted_network", "linear", "extra_trees", "random_forest",
         "hist_gradient_boosting", "lightgbm", "xgboost", "catboost", "svm" and "knn", in the order
         of their first trials; several of them predict together. "auto" takes the adapted network,
-        linear models, extra trees, LightGBM (or else scikit-learn's gradient boosting), random
-        forests, and CatBoost where it is installed.
+        linear models, extra trees, LightGBM, random forests, and CatBoost where it is installed.
         A :class:`autometa.Family` is an estimator of yours with its hyperparameters.
     metric : str or callable, default=None
         What the search maximises: "neg_root_mean_squared_error" (by default),
@@ -71,7 +70,8 @@ class AutoMetaRegressor(RegressorMixin, AutoMetaEstimator):
     memory_limit : float, default=None
         Gigabytes that `fit` may take beyond what the process holds. A table that takes more when
         it is encoded is refused at once; a search that comes near it ends, with a warning, and
-        forests end with fewer trees. Proposing weights takes .1, on large tables up to 1 anyway.
+        forests end with fewer trees. Proposing weights takes .1 GB, on large tables up to 1 GB,
+        whatever the limit.
     random_state : int, RandomState, Generator or None, default=None
         Of several targets, each has a seed drawn from it.
     verbose : int, default=0

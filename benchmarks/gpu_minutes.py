@@ -1,4 +1,4 @@
-"""Few-shot schedules and a training on tables, as far as the minutes go that a GPU is lent for.
+"""Few-shot schedules and a training on tables, as far as some minutes on one GPU go.
 
 A training alone leaves most of a large GPU idle, so several run at once, each in a process of its
 own: eight of MAML's on an H200 took 850 steps a second where one takes 220, and 1,080 where
