@@ -89,7 +89,8 @@ class AutoMetaClassifier(ClassifierMixin, AutoMetaEstimator):
     class_offsets_ : ndarray of shape (n_classes,)
         Added to the logarithms of probabilities before the largest is the label that `predict`
         gives. Not 0 where the metric is one of labels but the accuracy, such as
-        "balanced_accuracy" or "f1", and where such offsets scored better on rows held out; probabilities stay as they are.
+        "balanced_accuracy" or "f1", and where such offsets scored better on rows held out;
+        probabilities stay as they are.
     temperature_ : float
         What the logarithms of probabilities are divided by, chosen on rows held out: below 1 where
         the mean of the models was less certain than it could be. 1 without a trial.

@@ -51,11 +51,12 @@ def test_batched_and_looped_tasks_give_the_same_gradient():
         assert row["ratio"] > 0 and float(row["gradients_differ_by"]) < 1e-4
 
 
-def test_a_gpu_minutes_gets_every_learner_and_size_once():
+def test_a_gpu_gets_every_learner_and_size_once():
     names = [one.name for one in gpu_minutes.plan("omniglot.npz", "tables", Path("results"))]
 
     assert names[:2] == ["tables", "protonet-5-1"]
-    expected = {f"{name}-{size}" for name in gpu_minutes.LEARNERS for size in ("5-1", "5-5", "20-1")}
+    sizes = ("5-1", "5-5", "20-1")
+    expected = {f"{name}-{size}" for name in gpu_minutes.LEARNERS for size in sizes}
     assert {*names} == {*expected, "maml-5-1-mlp", "maml-5-5-mlp", "tables"}
     assert len(names) == len({*names})
 
@@ -107,7 +108,7 @@ def test_what_was_begun_before_gets_as_much_time_again(tmp_path, monkeypatch, ma
 def test_what_has_not_ended_in_time_is_ended(tmp_path, monkeypatch, make_training):
     training = make_training("long", "--checkpoint-every", "0.1")
     monkeypatch.setattr(gpu_minutes, "plan", lambda *folders: [training])
-    monkeypatch.setattr(gpu_minutes, "OTHER_S", 0.1)  # so that its start takes all the time there is
+    monkeypatch.setattr(gpu_minutes, "OTHER_S", 0.1)  # its start takes all the time
 
     found = gpu_minutes.main(tmp_path, file=None, minutes=0.02, n_at_once=1, device="cpu")
 
